@@ -1,0 +1,70 @@
+"""The errors of the write way. The docstring is the message, unless one is given."""
+
+from __future__ import annotations
+
+
+class DocumentError(Exception):
+    """The document could not be handled."""
+
+    #: Problem type (RFC 9457) and HTTP status, read once by the project's error handler.
+    code = "document-error"
+    status = 400
+
+    def __init__(self, message: str = "", **context: object) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+        self.context = context
+
+
+class UnreadableDocument(DocumentError):
+    """The file cannot be read."""
+
+    code = "unreadable-document"
+    status = 422
+
+
+class UnsupportedType(UnreadableDocument):
+    """This type of file is not supported. Supported: PDF, Markdown and plain text."""
+
+    code = "unsupported-type"
+    status = 415
+
+
+class EmptyUpload(DocumentError):
+    """The file is empty."""
+
+    code = "empty-file"
+
+
+class UploadTooLarge(DocumentError):
+    """The file is larger than this portal accepts."""
+
+    code = "upload-too-large"
+    status = 413
+
+
+class StorageFull(DocumentError):
+    """The portal has no room left for this file. Nothing was stored; please try again later."""
+
+    code = "storage-full"
+    status = 507
+
+
+class NotAllowed(DocumentError):
+    """Your role in this collection does not allow that."""
+
+    code = "not-allowed"
+    status = 403
+
+
+class IdempotencyConflict(DocumentError):
+    """This Idempotency-Key was used before with a different file."""
+
+    code = "idempotency-conflict"
+    status = 422
+
+
+class EmbeddingUnavailable(DocumentError):
+    """No engine can run the embedding model here."""
+
+    code = "embedding-unavailable"
+    status = 503

@@ -1,0 +1,299 @@
+"""What is kept: collections, documents, pages, passages and their vectors.
+
+The database holds the rules before Python does: constraints and indexes here, retrieval SQL in
+``querysets``, writes in ``services``.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import HalfVectorField
+
+from documents.querysets import (
+    ChunkQuerySet,
+    CollectionQuerySet,
+    DocumentQuerySet,
+    EmbeddingQuerySet,
+)
+
+TITLE_LENGTH = 300
+
+
+class Collection(models.Model):
+    """The unit of access: an owner, and members with a role."""
+
+    slug = models.SlugField(_("slug"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_collections"
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="shared_collections"
+    )
+    is_private = models.BooleanField(_("private"), default=False, editable=False)
+    #: Counts every change of what a search in this collection could return; caches are keyed by it.
+    corpus_version = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CollectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner"], condition=Q(is_private=True), name="collection_one_private_per_owner"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="collection_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", _("viewer")
+    EDITOR = "editor", _("editor")
+    MANAGER = "manager", _("manager")
+
+
+class Membership(models.Model):
+    """A user's role in somebody else's collection."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.VIEWER)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["collection", "user"]
+        constraints = [
+            models.UniqueConstraint(fields=["collection", "user"], name="membership_once"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.role}"
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    PROCESSING = "processing", _("processing")
+    READY = "ready", _("ready")
+    FAILED = "failed", _("failed")
+
+
+class Stage(models.TextChoices):
+    """Where in the write way a document is; empty when it is in none."""
+
+    NONE = "", _("none")
+    PARSING = "parsing", _("reading")
+    CHUNKING = "chunking", _("splitting")
+    EMBEDDING = "embedding", _("embedding")
+    STORING = "storing", _("storing")
+
+
+def original_path(document: Document, filename: str) -> str:
+    """Where an original is kept: by id, never by a name that somebody else chose."""
+    return f"originals/{document.pk.hex[:2]}/{document.pk.hex}/{document.sha256[:16]}"
+
+
+class Document(models.Model):
+    """An uploaded file. Ends ``ready`` (its passages can be found) or ``failed`` with a reason."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="documents")
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH)
+    filename = models.CharField(_("file name"), max_length=255)
+    file = models.FileField(upload_to=original_path, max_length=200)
+    sha256 = models.CharField(max_length=64, validators=[RegexValidator(r"^[0-9a-f]{64}$")])
+    size = models.BigIntegerField(_("size in bytes"))
+    kind = models.CharField(_("type"), max_length=20)
+    media_type = models.CharField(max_length=100)
+    page_count = models.PositiveIntegerField(_("pages"), default=0)
+    chunk_count = models.PositiveIntegerField(_("passages"), default=0)
+    language = models.CharField(max_length=10, blank=True)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.NONE, blank=True)
+    percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    reason = models.TextField(blank=True, help_text=_("Why it failed, in a sentence for its reader."))
+    error_detail = models.TextField(blank=True, help_text=_("The traceback, for administrators."))
+    #: Rises when the bytes are new or a reindex is asked for; a job for an older one stops by itself.
+    content_version = models.PositiveIntegerField(default=1)
+    tries = models.PositiveSmallIntegerField(default=0, help_text=_("Errors of the job itself."))
+    interruptions = models.PositiveSmallIntegerField(default=0, help_text=_("Workers lost in mid-job."))
+
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="uploads"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    indexed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["collection", "sha256"], name="document_once_per_collection"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="document_status_known"),
+            models.CheckConstraint(condition=Q(stage__in=Stage.values), name="document_stage_known"),
+            models.CheckConstraint(condition=Q(percent__lte=100), name="document_percent_to_100"),
+            models.CheckConstraint(
+                condition=~Q(status="failed") | ~Q(reason=""), name="document_failed_has_reason"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="ready") | Q(chunk_count__gt=0), name="document_ready_has_passages"
+            ),
+            models.CheckConstraint(condition=Q(size__gt=0), name="document_not_empty"),
+        ]
+        indexes = [
+            models.Index(fields=["collection", "-created_at"], name="document_by_collection"),
+            models.Index(fields=["status"], name="document_by_status"),
+            GinIndex(fields=["tags"], name="document_tags_gin"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        from django.urls import reverse
+
+        return reverse("document-detail", args=[self.pk])
+
+
+class Page(models.Model):
+    """The text of one page, as it was read."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    width = models.FloatField(null=True, help_text=_("Points; empty where the format has no layout."))
+    height = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["document", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "number"], name="page_once"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="page_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"p. {self.number}"
+
+
+class Chunk(models.Model):
+    """A passage: what is found, quoted and cited.
+
+    ``text`` is verbatim: ``page.text[start:end]`` of page ``page_start``. ``context`` is the same
+    with title and heading path in front, which is what both legs index.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
+    #: Copied from the document, so that access is decided inside the index query, without a join.
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
+    ordinal = models.PositiveIntegerField()
+    text = models.TextField()
+    heading = ArrayField(models.TextField(), default=list, blank=True)
+    context = models.TextField()
+    page_start = models.PositiveIntegerField()
+    page_end = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    token_count = models.PositiveSmallIntegerField()
+    #: [[page, x0, y0, x1, y1], …] in points, origin top left.
+    boxes = models.JSONField(default=list, blank=True)
+    content_hash = models.CharField(max_length=64)
+
+    objects = ChunkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["document", "ordinal"]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "ordinal"], name="chunk_once"),
+            models.CheckConstraint(condition=~Q(text=""), name="chunk_has_text"),
+            models.CheckConstraint(condition=Q(end__gt=models.F("start")), name="chunk_span"),
+            models.CheckConstraint(
+                condition=Q(page_end__gte=models.F("page_start"), page_start__gte=1), name="chunk_page_span"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.document_id}#{self.ordinal}"
+
+
+class EmbeddingSpace(models.Model):
+    """One embedding model's vectors. Exactly one space is active; another may be built beside it."""
+
+    class State(models.TextChoices):
+        BUILDING = "building", _("building")
+        ACTIVE = "active", _("active")
+        RETIRED = "retired", _("retired")
+
+    model = models.CharField(max_length=300, help_text=_("A sentence-transformers name or path."))
+    revision = models.CharField(max_length=64, help_text=_("SHA-256 of the weights, or a model revision."))
+    dimensions = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.BUILDING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "revision"], name="space_once"),
+            models.UniqueConstraint(fields=["state"], condition=Q(state="active"), name="space_one_active"),
+            models.CheckConstraint(
+                condition=Q(dimensions__gte=1, dimensions__lte=4000), name="space_dimensions_indexable"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.dimensions})"
+
+
+class Embedding(models.Model):
+    """One passage's vector in one space; its HNSW index is made with the space (``spaces``)."""
+
+    id = models.BigAutoField(primary_key=True)
+    chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="embeddings")
+    space = models.ForeignKey(
+        EmbeddingSpace, on_delete=models.CASCADE, related_name="embeddings", db_index=False
+    )
+    # Copied, like Chunk.collection: pgvector's index cannot be used through a join.
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
+    vector = HalfVectorField()
+
+    objects = EmbeddingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["chunk", "space"], name="embedding_once")]
+
+    def __str__(self) -> str:
+        return f"{self.chunk_id} in {self.space_id}"
+
+
+class IdempotencyKey(models.Model):
+    """What an ``Idempotency-Key`` was used for, so that a repeated upload gets the first answer."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,389 @@
+"""Every write to collections and documents: keyword-only functions, atomic, checked first."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.text import slugify
+
+from documents import progress
+from documents.exceptions import (
+    EmptyUpload,
+    IdempotencyConflict,
+    StorageFull,
+    UploadTooLarge,
+)
+from documents.models import (
+    TITLE_LENGTH,
+    Chunk,
+    Collection,
+    Document,
+    Embedding,
+    IdempotencyKey,
+    Membership,
+    Role,
+    Stage,
+    Status,
+)
+from documents.parsing.registry import detect
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+FILENAME_LENGTH = 255
+#: Characters that turn the direction of text or hide it: a name must read as what it is.
+INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of an upload: a new document, or the one that has these bytes already."""
+
+    document: Document
+    duplicate: bool = False
+
+
+# --- Collections ----------------------------------------------------------------------------
+
+
+@transaction.atomic
+def collection_create(*, owner: User, name: str, slug: str = "", description: str = "") -> Collection:
+    """A new shared collection. Without a slug the name makes one; a taken slug is refused."""
+    wanted = slug or free_slug(slugify(name) or "collection")
+    collection = Collection(owner=owner, name=name.strip(), slug=wanted, description=description)
+    collection.full_clean()
+    collection.save()
+    return collection
+
+
+@transaction.atomic
+def collection_private(*, user: User) -> Collection:
+    """The user's own collection, created when it is first needed."""
+    found = Collection.objects.filter(owner=user, is_private=True).first()
+    if found:
+        return found
+    slug = free_slug(slugify(f"{user.get_username()}-private") or f"user-{user.pk}")
+    try:
+        with transaction.atomic():
+            return Collection.objects.create(
+                owner=user, is_private=True, name=f"{user.get_username()}: private"[:120], slug=slug
+            )
+    except IntegrityError:  # made by another request just now
+        return Collection.objects.get(owner=user, is_private=True)
+
+
+def free_slug(base: str) -> str:
+    base = base[:70]
+    taken = set(Collection.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    if base not in taken:
+        return base
+    return next(slug for n in range(2, len(taken) + 3) if (slug := f"{base}-{n}") not in taken)
+
+
+@transaction.atomic
+def collection_update(
+    *, collection: Collection, name: str | None = None, description: str | None = None
+) -> Collection:
+    if name is not None:
+        collection.name = name.strip()
+    if description is not None:
+        collection.description = description
+    collection.full_clean()
+    collection.save(update_fields=["name", "description"])
+    return collection
+
+
+@transaction.atomic
+def collection_delete(*, collection: Collection) -> None:
+    """Delete an empty collection. One that holds documents is refused: those are deleted one by one."""
+    if collection.is_private:
+        raise ValidationError("A private collection cannot be deleted.")
+    if collection.documents.exists():
+        raise ValidationError("This collection still holds documents. Delete or move them first.")
+    collection.delete()
+
+
+@transaction.atomic
+def membership_set(*, collection: Collection, user: User, role: str) -> Membership:
+    """Make ``user`` a member with ``role``, or change the role."""
+    if collection.is_private:
+        raise ValidationError("A private collection has no members.")
+    if user.pk == collection.owner_id:
+        raise ValidationError("The owner has every right already.")
+    if role not in Role.values:
+        raise ValidationError(f"Unknown role: {role}. Roles: {', '.join(Role.values)}.")
+    membership, _ = Membership.objects.update_or_create(
+        collection=collection, user=user, defaults={"role": role}
+    )
+    return membership
+
+
+@transaction.atomic
+def membership_remove(*, collection: Collection, user: User) -> None:
+    collection.memberships.filter(user=user).delete()
+
+
+# --- Documents ------------------------------------------------------------------------------
+
+
+def document_create(
+    *,
+    user: User,
+    collection: Collection,
+    upload: File[bytes],
+    title: str = "",
+    tags: Iterable[str] = (),
+    idempotency_key: str = "",
+) -> Accepted:
+    """Keep an uploaded file and have it indexed.
+
+    The bytes are stored first, then the row and the job are committed together (``signals``); a
+    failure on the way removes the file. The same bytes in the same collection answer with the
+    document that has them. Raises ``EmptyUpload``, ``UploadTooLarge``, ``UnsupportedType``,
+    ``StorageFull``.
+    """
+    sha256 = checked_digest(upload)
+    if earlier := document_for_key(user, idempotency_key, sha256):
+        return Accepted(earlier, duplicate=True)
+    if found := Document.objects.filter(collection=collection, sha256=sha256).first():
+        remember_key(user, idempotency_key, found)
+        return Accepted(found, duplicate=True)
+    filename = clean_filename(upload.name or "")
+    document = Document(
+        collection=collection,
+        title=clean_title(title) or title_from_filename(filename),
+        filename=filename,
+        sha256=sha256,
+        size=upload.size,
+        tags=clean_tags(tags),
+        metadata={"title_given": True} if clean_title(title) else {},
+        uploaded_by=user,
+    )
+    document.kind, document.media_type = detect_type(upload, filename)
+    return insert_document(document, upload, idempotency_key)
+
+
+def insert_document(document: Document, upload: File[bytes], idempotency_key: str) -> Accepted:
+    store_file(document, upload)
+    try:
+        with transaction.atomic():
+            document.full_clean(validate_constraints=False)
+            document.save(force_insert=True)
+            remember_key(document.uploaded_by, idempotency_key, document)
+    except IntegrityError:
+        discard_file(document)
+        # The same bytes came twice at once; the other upload won.
+        winner = Document.objects.filter(collection=document.collection, sha256=document.sha256).first()
+        if winner is None:
+            raise
+        return Accepted(winner, duplicate=True)
+    except BaseException:
+        discard_file(document)
+        raise
+    progress.announce(document)
+    return Accepted(document)
+
+
+@transaction.atomic
+def document_update(
+    *,
+    document: Document,
+    title: str | None = None,
+    tags: Sequence[str] | None = None,
+    collection: Collection | None = None,
+) -> Document:
+    """Change what people say about a document. A new title is part of every passage: reindexes."""
+    document = Document.objects.select_for_update().get(pk=document.pk)
+    if collection is not None and collection.pk != document.collection_id:
+        move_document(document, collection)
+    if tags is not None:
+        document.tags = clean_tags(tags)
+        document.save(update_fields=["tags", "updated_at"])
+    if title is not None and clean_title(title) != document.title:
+        document.title = clean_title(title)
+        document.metadata = {**document.metadata, "title_given": True}
+        document.full_clean(validate_constraints=False)
+        document.save(update_fields=["title", "metadata", "updated_at"])
+        document_reindex(document=document)
+    touch_corpus(document.collection_id)
+    return document
+
+
+def move_document(document: Document, collection: Collection) -> None:
+    if Document.objects.filter(collection=collection, sha256=document.sha256).exists():
+        raise ValidationError("That collection already holds a document with the same content.")
+    touch_corpus(document.collection_id)
+    Chunk.objects.filter(document=document).update(collection=collection)
+    Embedding.objects.filter(document=document).update(collection=collection)
+    document.collection = collection
+    document.save(update_fields=["collection", "updated_at"])
+
+
+@transaction.atomic
+def document_reindex(*, document: Document) -> Document:
+    """Read, split and embed again. What is indexed now serves until the new passages are in."""
+    document = Document.objects.select_for_update().get(pk=document.pk)
+    document.content_version += 1
+    requeue(document)
+    document.save(update_fields=["content_version", *QUEUE_FIELDS])
+    transaction.on_commit(lambda: progress.announce(document))
+    return document
+
+
+QUEUE_FIELDS = ("status", "stage", "percent", "reason", "error_detail", "tries", "interruptions", "updated_at")
+
+
+def requeue(document: Document) -> None:
+    document.status, document.stage, document.percent = Status.QUEUED, Stage.NONE, 0
+    document.reason = document.error_detail = ""
+    document.tries = document.interruptions = 0
+
+
+def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepted:
+    """Put new bytes in the place of the old. The same bytes change nothing."""
+    sha256 = checked_digest(upload)
+    if sha256 == document.sha256:
+        return Accepted(document, duplicate=True)
+    twin = Document.objects.filter(collection_id=document.collection_id, sha256=sha256).first()
+    if twin:
+        return Accepted(twin, duplicate=True)
+    filename = clean_filename(upload.name or "") or document.filename
+    kind, media_type = detect_type(upload, filename)
+    old_name = document.file.name
+    document.sha256, document.size = sha256, upload.size
+    document.filename, document.kind, document.media_type = filename, kind, media_type
+    store_file(document, upload)
+    try:
+        with transaction.atomic():
+            document.content_version = F("content_version") + 1
+            requeue(document)
+            document.save(
+                update_fields=["content_version", "sha256", "size", "filename", "kind", "media_type", "file"]
+                + list(QUEUE_FIELDS)
+            )
+            transaction.on_commit(lambda: document.file.storage.delete(old_name))
+    except BaseException:
+        discard_file(document)
+        raise
+    document.refresh_from_db()
+    progress.announce(document)
+    return Accepted(document)
+
+
+def document_cancel(*, document: Document) -> Document:
+    """Stop a document that is on its way: it ends failed with the reason ``cancelled``."""
+    with transaction.atomic():
+        document = Document.objects.select_for_update().get(pk=document.pk)
+        if document.status in (Status.QUEUED, Status.PROCESSING):
+            document.status, document.stage, document.reason = Status.FAILED, Stage.NONE, "cancelled"
+            document.save(update_fields=["status", "stage", "reason", "updated_at"])
+    progress.announce(document)
+    return document
+
+
+def document_delete(*, document: Document) -> None:
+    """Remove row, pages, passages, vectors and file. The file goes when the rows are gone for sure."""
+    pk, collection_id, name = document.pk, document.collection_id, document.file.name
+    storage = document.file.storage
+    with transaction.atomic():
+        Document.objects.filter(pk=pk).delete()
+        touch_corpus(collection_id)
+        transaction.on_commit(lambda: storage.delete(name))
+    progress.announce_deleted(pk, collection_id)
+
+
+def touch_corpus(collection_id: int) -> None:
+    """Say that what a search in this collection returns may have changed."""
+    Collection.objects.filter(pk=collection_id).update(corpus_version=F("corpus_version") + 1)
+
+
+# --- The upload's own checks ----------------------------------------------------------------
+
+
+def checked_digest(upload: File[bytes]) -> str:
+    """The SHA-256 of the upload, read in pieces; refuses what is empty or too large."""
+    if not upload.size:
+        raise EmptyUpload
+    if upload.size > settings.UPLOAD_LIMIT:
+        limit = settings.UPLOAD_LIMIT // (1024 * 1024)
+        raise UploadTooLarge(f"The file is larger than the limit of {limit} MB. Nothing was stored.")
+    digest = hashlib.sha256()
+    for piece in upload.chunks():
+        digest.update(piece)
+    upload.seek(0)
+    return digest.hexdigest()
+
+
+def detect_type(upload: File[bytes], filename: str) -> tuple[str, str]:
+    """Kind and media type, from the first bytes of the upload."""
+    upload.seek(0)
+    found = detect(upload, filename)
+    upload.seek(0)
+    return found.kind, found.media_type
+
+
+def store_file(document: Document, upload: File[bytes]) -> None:
+    try:
+        document.file.save(document.filename, upload, save=False)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull from error
+        raise
+
+
+def discard_file(document: Document) -> None:
+    document.file.storage.delete(document.file.name)
+
+
+def clean_filename(name: str) -> str:
+    """A name to show: the last part of the path, without control or direction characters."""
+    last = PurePath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
+    visible = INVISIBLE.sub("", last).strip(" .")
+    if len(visible) > FILENAME_LENGTH:
+        stem, dot, suffix = visible.rpartition(".")
+        suffix = f".{suffix}" if dot and len(suffix) <= 10 else ""
+        visible = (stem if suffix else visible)[: FILENAME_LENGTH - len(suffix)] + suffix
+    return visible or "document"
+
+
+def title_from_filename(filename: str) -> str:
+    stem = PurePath(filename).stem
+    return clean_title(re.sub(r"[_\s]+", " ", stem)) or filename
+
+
+def clean_title(title: str) -> str:
+    return " ".join(INVISIBLE.sub(" ", title).split())[:TITLE_LENGTH]
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Folded, each once, in the order given."""
+    folded = (" ".join(INVISIBLE.sub(" ", tag).split()).casefold()[:50] for tag in tags)
+    return list(dict.fromkeys(tag for tag in folded if tag))
+
+
+def document_for_key(user: User, key: str, sha256: str) -> Document | None:
+    if not key:
+        return None
+    found = IdempotencyKey.objects.filter(user=user, key=key[:200]).select_related("document").first()
+    if found is None:
+        return None
+    if found.document.sha256 != sha256:
+        raise IdempotencyConflict
+    return found.document
+
+
+def remember_key(user: Any, key: str, document: Document) -> None:
+    if key and user is not None:
+        IdempotencyKey.objects.get_or_create(user=user, key=key[:200], defaults={"document": document})

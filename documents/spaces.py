@@ -1,0 +1,91 @@
+"""Embedding spaces: one model's vectors, their constraint and their index.
+
+The index is partial (one per space) and on a cast to the space's length, because the column holds
+vectors of any length; a CHECK constraint refuses a wrong length before the index would.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from documents.embedding.base import ModelCard
+from documents.models import Embedding, EmbeddingSpace
+
+logger = logging.getLogger(__name__)
+
+HNSW_M = 16
+HNSW_EF_CONSTRUCTION = 64
+
+
+def index_name(space_id: int) -> str:
+    return f"embedding_hnsw_space_{space_id}"
+
+
+def active_space() -> EmbeddingSpace | None:
+    return EmbeddingSpace.objects.filter(state=EmbeddingSpace.State.ACTIVE).first()
+
+
+def ensure_active_space() -> EmbeddingSpace:
+    """The space that serves. Made for ``EMBEDDING_MODEL`` when there is none, or an empty other one.
+
+    A space that holds vectors is never left for another model here: that is a decision of its own.
+    """
+    from documents.embedding.registry import model_card
+
+    active = active_space()
+    if active and (active.model == settings.EMBEDDING_MODEL or active.embeddings.exists()):
+        if active.model != settings.EMBEDDING_MODEL:
+            logger.warning(
+                "EMBEDDING_MODEL is %s, but the stored vectors are of %s, which goes on serving.",
+                settings.EMBEDDING_MODEL,
+                active.model,
+            )
+        return active
+    return space_activate(space=space_create(card=model_card(settings.EMBEDDING_MODEL)))
+
+
+@transaction.atomic
+def space_create(*, card: ModelCard) -> EmbeddingSpace:
+    """A space for ``card``, with the constraint and the index that belong to it. Idempotent."""
+    lock_spaces()
+    space, created = EmbeddingSpace.objects.get_or_create(
+        model=card.name, revision=card.revision, defaults={"dimensions": card.dimensions}
+    )
+    if created:
+        create_constraint_and_index(space)
+    return space
+
+
+def create_constraint_and_index(space: EmbeddingSpace) -> None:
+    table, name = Embedding._meta.db_table, index_name(space.pk)
+    pk, dimensions = int(space.pk), int(space.dimensions)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT embedding_length_space_{pk} "
+            f"CHECK (space_id <> {pk} OR vector_dims(vector) = {dimensions})"
+        )
+        cursor.execute(
+            f"CREATE INDEX {name} ON {table} "
+            f"USING hnsw ((vector::halfvec({dimensions})) halfvec_cosine_ops) "
+            f"WITH (m = {HNSW_M}, ef_construction = {HNSW_EF_CONSTRUCTION}) WHERE space_id = {pk}"
+        )
+
+
+@transaction.atomic
+def space_activate(*, space: EmbeddingSpace) -> EmbeddingSpace:
+    """Make ``space`` the one that serves; the one that served before is kept, retired."""
+    lock_spaces()
+    State = EmbeddingSpace.State
+    EmbeddingSpace.objects.filter(state=State.ACTIVE).exclude(pk=space.pk).update(state=State.RETIRED)
+    EmbeddingSpace.objects.filter(pk=space.pk).update(state=State.ACTIVE)
+    space.state = State.ACTIVE
+    return space
+
+
+def lock_spaces() -> None:
+    """One process at a time changes spaces; held until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('documents.spaces'))")

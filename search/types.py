@@ -1,0 +1,164 @@
+"""What the stages of the read way hand each other: frozen, typed, in the field's terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+Mode = Literal["hybrid", "vector", "keyword"]
+Rerank = Literal["auto", "on", "off"]
+EventType = Literal["started", "sources", "token", "sentence", "done", "error"]
+
+#: One rectangle of a passage: [page, x0, y0, x1, y1] in points, origin top left.
+PageBox = tuple[int, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Narrows a search; empty fields do not. Slugs, document ids, tags (folded), kinds."""
+
+    collections: tuple[str, ...] = ()
+    documents: tuple[UUID, ...] = ()
+    tags: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def about_documents(self) -> bool:
+        """Whether any filter needs the document's row."""
+        return bool(self.documents or self.tags or self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search as it was asked for. ``limit`` is 1 to 100."""
+
+    query: str
+    mode: Mode = "hybrid"
+    filters: Filters = Filters()
+    limit: int = 10
+    rerank: Rerank = "auto"
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage as one leg saw it: rank from 1, score higher is better."""
+
+    chunk_id: int
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A passage after fusion: its score, and its rank in each leg that found it."""
+
+    chunk_id: int
+    score: float
+    ranks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found, with what is needed to show and cite it."""
+
+    rank: int
+    score: float
+    chunk_id: int
+    document_id: UUID
+    document_title: str
+    page: int
+    page_end: int
+    heading: tuple[str, ...]
+    text: str
+    start: int
+    end: int
+    content_hash: str
+    boxes: tuple[PageBox, ...] = ()
+    highlights: tuple[tuple[int, int], ...] = ()
+    matched: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search gave. ``degraded`` names what was missing, or is empty. Timings in milliseconds."""
+
+    request: SearchRequest
+    hits: tuple[Hit, ...]
+    degraded: tuple[str, ...]
+    took_ms: float
+    timings: dict[str, float]
+    #: With ``explain``: every stage's candidates, ranks and milliseconds.
+    explanation: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage given to a generator, under the number it is cited by (from 1)."""
+
+    n: int
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    question: str
+    sources: tuple[Source, ...]
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A verbatim span of source ``n``: ``hit.text[start:end]``."""
+
+    n: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of answer text as it comes, to be shown at once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftSentence:
+    """A finished sentence as the generator wrote it, with the sources it names."""
+
+    text: str
+    quotes: tuple[Quote, ...] = ()
+    cited: tuple[int, ...] = ()
+
+
+Piece = Token | DraftSentence
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence after the support check."""
+
+    text: str
+    citations: tuple[int, ...]
+    supported: bool
+    quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of an answer's log. ``seq`` rises by one from 1."""
+
+    answer: UUID
+    seq: int
+    type: EventType
+    payload: dict[str, Any]
