@@ -5,7 +5,10 @@ import os
 import sys
 
 #: Commands that need no database: they answer at once on a machine where nothing is set up.
-WITHOUT_SERVERS = {"help", "--help", "-h", "version", "--version", "collectstatic", "makemessages"}
+WITHOUT_SERVERS = {
+    *("help", "--help", "-h", "version", "--version"),
+    *("collectstatic", "makemessages", "compilemessages", "prepare_models"),
+}
 
 
 def bring_servers() -> None:

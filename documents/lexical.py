@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import Any, Literal
 
 from django.db import connection
 
-Backend = Literal["bm25", "tsvector"]
+#: ``stale`` is BM25 after a restart of the server, until the index was checked.
+Backend = Literal["bm25", "stale", "tsvector"]
+
+logger = logging.getLogger(__name__)
 
 BM25_INDEX = "chunk_context_bm25"
 TSVECTOR_INDEX = "chunk_context_tsvector"
@@ -21,6 +26,7 @@ def create_index(cursor: Any) -> None:
             f"CREATE INDEX IF NOT EXISTS {BM25_INDEX} ON documents_chunk "
             f"USING bm25 (context) WITH (text_config = '{TEXT_CONFIG}')"
         )
+        mark_sound(cursor)
     else:
         cursor.execute(
             f"CREATE INDEX IF NOT EXISTS {TSVECTOR_INDEX} ON documents_chunk "
@@ -43,13 +49,59 @@ def bm25_available(cursor: Any) -> bool:
 
 
 def backend() -> Backend:
-    """Which index the lexical leg uses. Asked of the database once per process."""
-    global _backend
-    if _backend is None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_indexes WHERE indexname = %s", [BM25_INDEX])
-            _backend = "bm25" if cursor.fetchone() else "tsvector"
-    return _backend
+    """What the lexical leg can use now. Asked for every search: a restart of the server changes it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT obj_description(to_regclass(%s)), pg_postmaster_start_time()::text, to_regclass(%s)",
+            [BM25_INDEX, BM25_INDEX],
+        )
+        comment, started, index = cursor.fetchone()
+    if index is None:
+        return "tsvector"
+    return "bm25" if comment == sound_since(started) else "stale"
 
 
-_backend: Backend | None = None
+def sound_since(started: str) -> str:
+    """The comment on the index that says: checked since this start of the server."""
+    return f"checked since the start of {started}"
+
+
+def repair_after_restart() -> bool:
+    """Check the BM25 index once for each start of the server; rebuild it when it is not whole.
+
+    pg_textsearch 1.0.0 keeps its newest passages and its count of passages in memory: after a clean
+    restart the count is wrong, after a crash the passages are missing as well. What a rebuild writes
+    is on disk and stays. Returns whether it was rebuilt. Any number of processes may call this.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('documents.lexical'))")
+        if not cursor.fetchone()[0]:
+            return False
+        try:
+            if backend() != "stale":
+                return False
+            whole = is_whole(cursor)
+            if not whole:
+                logger.warning("the BM25 index is not whole after a restart of the server; rebuilding it")
+                cursor.execute(f"REINDEX INDEX CONCURRENTLY {BM25_INDEX}")
+            mark_sound(cursor)
+            return not whole
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('documents.lexical'))")
+
+
+def is_whole(cursor: Any) -> bool:
+    """Whether every passage is in the index's segments on disk. Unknown to any but a superuser: no."""
+    cursor.execute("SELECT current_setting('is_superuser')")
+    if cursor.fetchone()[0] != "on":
+        return False
+    cursor.execute("SELECT bm25_summarize_index(%s), (SELECT count(*) FROM documents_chunk)", [BM25_INDEX])
+    summary, passages = cursor.fetchone()
+    counted = re.search(r"total_docs: (\d+)", summary)
+    in_memory = re.search(r"docids: (\d+)", summary)
+    return bool(counted and int(counted[1]) == passages and (in_memory is None or in_memory[1] == "0"))
+
+
+def mark_sound(cursor: Any) -> None:
+    cursor.execute("SELECT pg_postmaster_start_time()::text")
+    cursor.execute(f"COMMENT ON INDEX {BM25_INDEX} IS %s", [sound_since(cursor.fetchone()[0])])

@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Container
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
-from django.db import models
-from django.db.models import Q
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
+from django.db import connection, models, transaction
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Cast
+from pgvector.django import CosineDistance, HalfVectorField
+
+from documents import lexical
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
+
+    from documents.models import EmbeddingSpace
 
     User = AbstractBaseUser | AnonymousUser
 
@@ -22,7 +32,7 @@ class CollectionQuerySet(models.QuerySet[Any]):
         """Collections that the user owns or is a member of; nothing for the anonymous."""
         if not user.is_authenticated:
             return self.none()
-        return self.filter(Q(owner=user) | Q(pk__in=membership_ids(user)))
+        return self.filter(Q(owner=user) | Q(pk__in=memberships_of(user.pk)))
 
     def writable_by(self, user: User) -> Self:
         """Collections in which the user may upload and change documents."""
@@ -35,13 +45,13 @@ class CollectionQuerySet(models.QuerySet[Any]):
     def _with_role(self, user: User, *roles: str) -> Self:
         if not user.is_authenticated:
             return self.none()
-        return self.filter(Q(owner=user) | Q(pk__in=membership_ids(user).filter(role__in=roles)))
+        return self.filter(Q(owner=user) | Q(pk__in=memberships_of(user.pk).filter(role__in=roles)))
 
 
-def membership_ids(user: User) -> models.QuerySet[Any]:
+def memberships_of(user_id: Any) -> models.QuerySet[Any]:
     from documents.models import Membership
 
-    return Membership.objects.filter(user=user).values("collection_id")
+    return Membership.objects.filter(user_id=user_id).values("collection_id")
 
 
 class DocumentQuerySet(models.QuerySet[Any]):
@@ -83,9 +93,146 @@ class DocumentQuerySet(models.QuerySet[Any]):
         return found
 
 
-class ChunkQuerySet(models.QuerySet[Any]):
+# --- Passages: the two legs of retrieval ------------------------------------------------------
+
+#: Candidates the HNSW scan keeps; pgvector's own limit is 1,000.
+EF_SEARCH = 100
+EF_SEARCH_LIMIT = 1000
+
+#: (primary key of the passage, score; higher is better), best first.
+Scored = list[tuple[int, float]]
+
+
+class PassageQuerySet(models.QuerySet[Any]):
+    """What passages and their vectors share: who may see them, and which documents are meant.
+
+    Every condition is applied at once, in a form that is evaluated row by row inside the index scan:
+    as a plain ``IN`` the planner may turn it into a join, which cannot use an ordered index. The
+    plain form is remembered for the exact scan, where a join is the fast way.
+    """
+
+    _joinable: Q = Q()
+
+    def _clone(self) -> Self:
+        clone: Self = super()._clone()  # type: ignore[misc]
+        clone._joinable = self._joinable
+        return clone
+
+    def visible_to(self, user: User, *, collections: Container[str] = ()) -> Self:
+        """Passages the user may see; with ``collections`` (slugs) only of those among them."""
+        from documents.models import Collection
+
+        allowed = Collection.objects.visible_to(user)
+        if collections:
+            allowed = allowed.filter(slug__in=list(collections))
+        return self._within(Q(collection_id__in=allowed.order_by().values("pk")))
+
+    def of_documents(
+        self,
+        *,
+        documents: Container[UUID] = (),
+        tags: Container[str] = (),
+        kinds: Container[str] = (),
+    ) -> Self:
+        """Only passages of these documents, of any of these tags, of any of these types."""
+        from documents.models import Document
+
+        meant = Document.objects.all()
+        if documents:
+            meant = meant.filter(pk__in=list(documents))
+        if tags:
+            meant = meant.filter(tags__overlap=list(tags))
+        if kinds:
+            meant = meant.filter(kind__in=list(kinds))
+        return self._within(Q(document_id__in=meant.order_by().values("pk")))
+
+    def _within(self, condition: Q) -> Self:
+        row_by_row = Case(
+            When(condition, then=Value(True)), default=Value(False), output_field=models.BooleanField()
+        )
+        found = self.filter(row_by_row)
+        found._joinable = self._joinable & condition
+        return found
+
+
+class TextVector(Func):
+    """``to_tsvector('english', context)``, letter for letter the expression of the index."""
+
+    function = "to_tsvector"
+    template = f"%(function)s('{lexical.TEXT_CONFIG}', %(expressions)s)"
+    output_field = SearchVectorField()
+
+
+class Bm25Score(Func):
+    """The score of ``pg_textsearch``: below zero, lower is better, zero where no word matches."""
+
+    template = f"(%(expressions)s, '{lexical.BM25_INDEX}'))"
+    arg_joiner = " <@> to_bm25query("
+    output_field = models.FloatField()
+
+
+class ChunkQuerySet(PassageQuerySet):
     """The lexical leg."""
 
+    def lexical(self, words: Sequence[str], k: int, backend: lexical.Backend) -> Scored:
+        """The ``k`` passages that match ``words`` best. Words are bare: no operators, no NUL.
 
-class EmbeddingQuerySet(models.QuerySet[Any]):
+        ``backend`` is what ``lexical.backend()`` says that there is now.
+        """
+        if not words:
+            return []
+        if backend == "tsvector":
+            return self._by_text_search(" or ".join(words), k)
+        return self._by_bm25(" ".join(words), k)
+
+    def _by_bm25(self, query: str, k: int) -> Scored:
+        """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short.
+
+        When the planner scans exactly instead, rows without any of the words come too: cut.
+        """
+        score = Bm25Score(F("context"), Value(query))
+        rows = self.annotate(score=score).order_by("score").values_list("pk", "score")[:k]
+        return [(pk, -score) for pk, score in rows if score < 0]
+
+    def _by_text_search(self, query: str, k: int) -> Scored:
+        wanted = SearchQuery(query, search_type="websearch", config=lexical.TEXT_CONFIG)
+        matching = self.annotate(vector=TextVector("context")).filter(vector=wanted)
+        ranked = matching.annotate(score=SearchRank(F("vector"), wanted)).order_by("-score", "pk")
+        return list(ranked.values_list("pk", "score")[:k])
+
+
+class EmbeddingQuerySet(PassageQuerySet):
     """The vector leg."""
+
+    def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+        """The ``k`` passages nearest to ``vector`` by cosine, or all allowed ones where fewer are.
+
+        The HNSW scan stops at ``hnsw.max_scan_tuples``, and a condition that few rows meet can leave
+        it short: then the allowed rows are scanned exactly.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), "
+                "set_config('hnsw.ef_search', %s, true)",
+                [str(min(max(EF_SEARCH, k), EF_SEARCH_LIMIT))],
+            )
+            found = self.by_index(vector, space, k).rows()
+        return found if len(found) == k else self.by_scan(vector, space, k).rows()
+
+    def by_index(self, vector: Any, space: EmbeddingSpace, k: int) -> Self:
+        """Ordered by the very expression of the space's partial index, its space named."""
+        distance = distance_in(space, vector)
+        return self.filter(space_id=space.pk).annotate(distance=distance).order_by("distance")[:k]
+
+    def by_scan(self, vector: Any, space: EmbeddingSpace, k: int) -> Self:
+        """The same order by an expression that no index has: every allowed row is measured."""
+        distance = distance_in(space, vector) + Value(0.0)
+        allowed = self.filter(self._joinable, space_id=space.pk)
+        return allowed.annotate(distance=distance).order_by("distance")[:k]
+
+    def rows(self) -> Scored:
+        return [(pk, 1.0 - distance) for pk, distance in self.values_list("chunk_id", "distance")]
+
+
+def distance_in(space: EmbeddingSpace, vector: Any) -> CosineDistance:
+    return CosineDistance(Cast("vector", HalfVectorField(dimensions=space.dimensions)), vector)

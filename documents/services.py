@@ -9,16 +9,18 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
+from django.core.files.storage import Storage
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.text import slugify
 
-from documents import progress
+from documents import metrics, progress
 from documents.exceptions import (
     EmptyUpload,
     IdempotencyConflict,
@@ -242,7 +244,17 @@ def document_reindex(*, document: Document) -> Document:
     return document
 
 
-QUEUE_FIELDS = ("status", "stage", "percent", "reason", "error_detail", "tries", "interruptions", "updated_at")
+FILE_FIELDS = ("file", "sha256", "size", "filename", "kind", "media_type")
+QUEUE_FIELDS = (
+    "status",
+    "stage",
+    "percent",
+    "reason",
+    "error_detail",
+    "tries",
+    "interruptions",
+    "updated_at",
+)
 
 
 def requeue(document: Document) -> None:
@@ -269,11 +281,8 @@ def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepte
         with transaction.atomic():
             document.content_version = F("content_version") + 1
             requeue(document)
-            document.save(
-                update_fields=["content_version", "sha256", "size", "filename", "kind", "media_type", "file"]
-                + list(QUEUE_FIELDS)
-            )
-            transaction.on_commit(lambda: document.file.storage.delete(old_name))
+            document.save(update_fields=["content_version", *FILE_FIELDS, *QUEUE_FIELDS])
+            transaction.on_commit(lambda: delete_file(document.file.storage, old_name))
     except BaseException:
         discard_file(document)
         raise
@@ -282,15 +291,28 @@ def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepte
     return Accepted(document)
 
 
-def document_cancel(*, document: Document) -> Document:
-    """Stop a document that is on its way: it ends failed with the reason ``cancelled``."""
+def document_fail(*, document_id: UUID, reason: str, detail: str = "") -> None:
+    """End a document that is on its way: ``failed``, with a sentence for people.
+
+    What was indexed of it goes too: a failed document answers nothing. One that has ended stays so.
+    """
     with transaction.atomic():
-        document = Document.objects.select_for_update().get(pk=document.pk)
-        if document.status in (Status.QUEUED, Status.PROCESSING):
-            document.status, document.stage, document.reason = Status.FAILED, Stage.NONE, "cancelled"
-            document.save(update_fields=["status", "stage", "reason", "updated_at"])
+        document = Document.objects.select_for_update().filter(pk=document_id).first()
+        if document is None or document.status not in (Status.QUEUED, Status.PROCESSING):
+            return
+        document.pages.all().delete()
+        document.chunks.all().delete()
+        document.status, document.stage, document.chunk_count = Status.FAILED, Stage.NONE, 0
+        document.reason, document.error_detail = reason, detail
+        document.save()
+        touch_corpus(document.collection_id)
+    metrics.documents_processed_total.labels("failed").inc()
     progress.announce(document)
-    return document
+
+
+def document_cancel(*, document: Document) -> None:
+    """Stop a document that is on its way: it ends failed with the reason ``cancelled``."""
+    document_fail(document_id=document.pk, reason="cancelled")
 
 
 def document_delete(*, document: Document) -> None:
@@ -300,7 +322,7 @@ def document_delete(*, document: Document) -> None:
     with transaction.atomic():
         Document.objects.filter(pk=pk).delete()
         touch_corpus(collection_id)
-        transaction.on_commit(lambda: storage.delete(name))
+        transaction.on_commit(lambda: delete_file(storage, name))
     progress.announce_deleted(pk, collection_id)
 
 
@@ -327,9 +349,8 @@ def checked_digest(upload: File[bytes]) -> str:
 
 
 def detect_type(upload: File[bytes], filename: str) -> tuple[str, str]:
-    """Kind and media type, from the first bytes of the upload."""
-    upload.seek(0)
-    found = detect(upload, filename)
+    """Kind and media type, from the upload's bytes."""
+    found = detect(cast(BinaryIO, upload.file), filename)
     upload.seek(0)
     return found.kind, found.media_type
 
@@ -344,7 +365,12 @@ def store_file(document: Document, upload: File[bytes]) -> None:
 
 
 def discard_file(document: Document) -> None:
-    document.file.storage.delete(document.file.name)
+    delete_file(document.file.storage, document.file.name)
+
+
+def delete_file(storage: Storage, name: str | None) -> None:
+    if name:
+        storage.delete(name)
 
 
 def clean_filename(name: str) -> str:

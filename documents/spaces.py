@@ -78,10 +78,10 @@ def create_constraint_and_index(space: EmbeddingSpace) -> None:
 def space_activate(*, space: EmbeddingSpace) -> EmbeddingSpace:
     """Make ``space`` the one that serves; the one that served before is kept, retired."""
     lock_spaces()
-    State = EmbeddingSpace.State
-    EmbeddingSpace.objects.filter(state=State.ACTIVE).exclude(pk=space.pk).update(state=State.RETIRED)
-    EmbeddingSpace.objects.filter(pk=space.pk).update(state=State.ACTIVE)
-    space.state = State.ACTIVE
+    active, retired = EmbeddingSpace.State.ACTIVE, EmbeddingSpace.State.RETIRED
+    EmbeddingSpace.objects.filter(state=active).exclude(pk=space.pk).update(state=retired)
+    EmbeddingSpace.objects.filter(pk=space.pk).update(state=active)
+    space.state = active
     return space
 
 

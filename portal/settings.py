@@ -11,6 +11,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What the environment decides (docs/configuration.md lists each) ------------------------
 
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).expanduser().absolute()
+MODELS_DIR = Path(env.text("MODELS_DIR", str(DATA_DIR / "models")))
 PORT = env.integer("PORT", 8000, minimum=1)
 SECRET_KEY = env.text("SECRET_KEY") or env.kept_secret(DATA_DIR / "secrets" / "django")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -116,7 +117,7 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 15},
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
             "connect_timeout": 5,
         },
     }
@@ -158,7 +159,9 @@ STORAGES = {
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-FILE_UPLOAD_TEMP_DIR = None
+# On the same disk as the originals, so that storing a large upload is a rename.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 UPLOAD_LIMIT = UPLOAD_LIMIT_MB * 1024 * 1024
 
@@ -208,6 +211,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "portal.problems.csrf_failure"
+# Probes and scrapers come by plain HTTP from inside.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/", r"^metrics$"]
 
 LOGGING = {
     "version": 1,

@@ -3,6 +3,37 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.contrib.auth import views as auth
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from portal import api_docs, health, metrics
+from search import openai_api
+
+api: list[URLPattern | URLResolver] = [
+    path("", include("documents.api_urls")),
+    path("", include("search.api_urls")),
+    path("", include("portal.accounts.api_urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", api_docs.page, name="api-docs"),
+]
+
+urlpatterns = [
+    path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("", include("portal.accounts.urls")),
+    path("", include("documents.urls")),
+    path("", include("search.urls")),
+    path("api/v1/", include(api)),
+    path("v1/chat/completions", openai_api.ChatCompletionsView.as_view(), name="chat-completions"),
+    path("v1/models", openai_api.ModelsView.as_view(), name="models"),
+    path("healthz/live", health.live, name="live"),
+    path("healthz/ready", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "portal.problems.bad_request"
+handler403 = "portal.problems.permission_denied"
+handler404 = "portal.problems.page_not_found"
+handler500 = "portal.problems.server_error"

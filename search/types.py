@@ -94,6 +94,14 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Legs:
+    """What retrieval brought: each leg's candidates, best first, and what was missing."""
+
+    candidates: dict[str, list[Candidate]]
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A passage given to a generator, under the number it is cited by (from 1)."""
 
@@ -141,7 +149,14 @@ class DraftSentence:
     cited: tuple[int, ...] = ()
 
 
-Piece = Token | DraftSentence
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Every quote the answer will cite, in order: from a generator that knows before it writes."""
+
+    quotes: tuple[Quote, ...]
+
+
+Piece = Token | DraftSentence | Selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +167,50 @@ class Sentence:
     citations: tuple[int, ...]
     supported: bool
     quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What citation ``n`` points at: ``hit.text[start:end]``."""
+
+    n: int
+    hit: Hit
+    start: int
+    end: int
+
+    @property
+    def quote(self) -> str:
+        return self.hit.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The numbered citations, known before the first word. Numbers never change afterwards."""
+
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished answer: its sentences, and the evidence that they cite."""
+
+    sentences: tuple[Sentence, ...]
+    evidence: tuple[Evidence, ...]
+    timings: dict[str, float]
+    settings: dict[str, Any]
+    stopped: bool = False
+
+    @property
+    def abstained(self) -> bool:
+        return not self.sentences and not self.stopped
+
+    @property
+    def text(self) -> str:
+        return " ".join(sentence.text for sentence in self.sentences)
+
+
+#: What the answering pipeline yields: sources, words and sentences, and the outcome at last.
+Step = Sources | Token | Sentence | Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -33,7 +33,9 @@ def parse(path: str) -> ParsedDocument:
     text = read_text(path).replace("\f", "\n")
     metadata, text = _front_matter(text)
     blocks = list(_blocks(text))
-    title = metadata.get("title") or next((b.title for b in blocks if b.kind == "heading" and b.level == 1), "")
+    title = metadata.get("title") or next(
+        (b.title for b in blocks if b.kind == "heading" and b.level == 1), ""
+    )
     return ParsedDocument(tuple(_pages(text, blocks)), title, metadata)
 
 
@@ -52,7 +54,7 @@ def _blocks(text: str) -> Iterator[Block]:
     # Inline markup is not needed for blocks, and it is where nearly all of the time would go.
     tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(text)
     line_starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.level == 0 and token.nesting >= 0 and token.map:
             first, last = token.map
             yield from _block(text, token, following, line_starts[first], min(line_starts[last], len(text)))
@@ -111,4 +113,6 @@ def _trailing_headings(blocks: list[Block]) -> list[Block]:
 def _page(number: int, text: str, start: int, end: int, blocks: list[Block]) -> ParsedPage:
     page = text[start:end].rstrip()
     shifted = (Block(b.kind, b.start - start, b.end - start, b.level, b.title) for b in blocks)
-    return ParsedPage(number, page, tuple(Block(b.kind, b.start, min(b.end, len(page)), b.level, b.title) for b in shifted))
+    return ParsedPage(
+        number, page, tuple(Block(b.kind, b.start, min(b.end, len(page)), b.level, b.title) for b in shifted)
+    )

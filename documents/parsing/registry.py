@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import BinaryIO, cast
 
 from documents.exceptions import EmptyUpload, UnsupportedType
 from documents.parsing.types import Parser
@@ -44,12 +43,12 @@ class DetectedType:
     media_type: str
 
 
-def detect(path: str, filename: str) -> DetectedType:
-    """The type of the file at ``path`` by its content; ``filename`` only tells Markdown from text.
+def detect(file: BinaryIO, filename: str) -> DetectedType:
+    """The type of an open file by its content; ``filename`` only tells Markdown from text.
 
     Raises ``EmptyUpload`` for a file of no bytes and ``UnsupportedType`` for what no parser reads.
     """
-    windows = _windows(path)
+    windows = _windows(file)
     head = windows[0]
     if not head:
         raise EmptyUpload()
@@ -63,10 +62,14 @@ def detect(path: str, filename: str) -> DetectedType:
     return _detected("markdown" if filename.lower().endswith(MARKDOWN_SUFFIXES) else "text")
 
 
-@cache
 def get_parser(kind: str) -> Parser:
     """The parser of a kind that ``detect`` returned."""
-    module, _, name = PARSERS[kind].rpartition(".")
+    return import_parser(PARSERS[kind])
+
+
+def import_parser(dotted_path: str) -> Parser:
+    """The parser at ``package.module.function``."""
+    module, _, name = dotted_path.rpartition(".")
     return cast(Parser, getattr(import_module(module), name))
 
 
@@ -97,16 +100,16 @@ def _detected(kind: str) -> DetectedType:
     return DetectedType(kind, MEDIA_TYPES[kind])
 
 
-def _windows(path: str) -> list[bytes]:
+def _windows(file: BinaryIO) -> list[bytes]:
     """The beginning, the middle and the end of the file (offsets are multiples of four)."""
-    size = os.path.getsize(path)
+    size = file.seek(0, os.SEEK_END)
     starts = {0, size // 2 // 4 * 4, max(0, size - WINDOW) // 4 * 4} if size > WINDOW else {0}
-    with open(path, "rb") as file:
-        return [_read_at(file.fileno(), start) for start in sorted(starts)]
+    return [_read_at(file, start) for start in sorted(starts)]
 
 
-def _read_at(descriptor: int, start: int) -> bytes:
-    return os.pread(descriptor, WINDOW, start)
+def _read_at(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.read(WINDOW)
 
 
 def _is_pdf(head: bytes, tail: bytes) -> bool:

@@ -27,7 +27,7 @@ _SAMPLE = 200_000
 
 def parse(path: str) -> ParsedDocument:
     """Read a plain text file: form feeds end pages, long pages are cut at blank lines."""
-    text = read_text(path)
+    text = read_text(path).rstrip()
     pages: list[ParsedPage] = []
     for sheet in text.split("\f"):
         for start, end in page_spans(sheet):

@@ -13,7 +13,6 @@ import psycopg
 from psycopg import sql
 
 from portal.embedded.layout import DATABASE, ROLE, Layout
-from portal.environment import kept_secret
 from portal.embedded.servers import (
     Account,
     Server,
@@ -23,6 +22,7 @@ from portal.embedded.servers import (
     start,
     wait_until,
 )
+from portal.environment import kept_secret
 
 
 def process_runs(pid: int, data_folder: Path) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from portal.embedded.layout import Layout
+import psycopg
+
+from portal.embedded.layout import DATABASE, ROLE, Layout
+from portal.environment import kept_secret
 
 START_SECONDS = 90.0
 
@@ -52,21 +54,31 @@ def release(layout: Layout) -> None:
 
 def wait_for_owner(layout: Layout) -> None:
     deadline = time.monotonic() + START_SECONDS
-    spawned: subprocess.Popen[bytes] | None = None
+    spawned: int | None = None
     while time.monotonic() < deadline:
         state = read_state(layout)
         if owner_lives(layout):
-            if state.get("state") == "ready":
+            # The owner may not have seen yet that a server died: only an answer proves that it runs.
+            if state.get("state") == "ready" and postgres_answers(layout):
                 return
         elif spawned is None:
             layout.state_file.unlink(missing_ok=True)
             spawned = spawn_owner(layout)
-        elif spawned.poll() is not None:
+        elif ended(spawned):
             if error := state.get("error"):
                 raise EmbeddedError(error)
             spawned = None
         time.sleep(0.03)
     raise EmbeddedError(f"The embedded servers were not ready within {START_SECONDS:.0f} s: {layout.logs}")
+
+
+def postgres_answers(layout: Layout) -> bool:
+    try:
+        password = kept_secret(layout.password_file)
+        psycopg.connect(host=str(layout.sockets), user=ROLE, dbname=DATABASE, password=password).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def owner_lives(layout: Layout) -> bool:
@@ -93,15 +105,26 @@ def write_state(layout: Layout, **state: str) -> None:
     fresh.rename(path)
 
 
-def spawn_owner(layout: Layout) -> subprocess.Popen[bytes]:
-    """The owner belongs to nobody: it outlives the process that happened to come first."""
+def spawn_owner(layout: Layout) -> int:
+    """Start the owner; it belongs to nobody, and outlives the process that happened to come first."""
     root = Path(__file__).resolve().parents[2]
-    with (layout.logs / "owner.log").open("ab") as log:
-        return subprocess.Popen(
+    with (layout.logs / "owner.log").open("ab") as log, open(os.devnull, "rb") as nothing:
+        return os.posix_spawn(
+            sys.executable,
             [sys.executable, "-m", "portal.embedded.owner", str(layout.data_dir)],
-            cwd=root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+            {**os.environ, "PYTHONPATH": str(root)},
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nothing.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
+            setsid=True,
         )
+
+
+def ended(pid: int) -> bool:
+    """Whether the process has ended; also when it was never ours to wait for."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True

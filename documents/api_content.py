@@ -1,0 +1,109 @@
+"""What a document holds, over REST: its file, its pages, their pictures, its passages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from documents.api import replace_file
+from documents.api_access import AnyAccept, Pages, checked, page_of, visible_document
+from documents.downloads import original_response
+from documents.files import local_copy
+from documents.models import Chunk, Document, Page
+from documents.parsing.jail import render_page_in_jail
+from documents.serializers import (
+    AcceptedSerializer,
+    ChunkSerializer,
+    PageSerializer,
+    PictureQuery,
+    ReplacementSerializer,
+)
+
+#: Kinds whose pages can be drawn.
+PICTURED_KINDS = frozenset({"pdf"})
+RANGE_PARAMETER = OpenApiParameter("Range", str, "header", description="One range of bytes.")
+BINARY: dict[Any, Any] = {
+    (200, "application/octet-stream"): OpenApiTypes.BINARY,
+    (206, "application/octet-stream"): OpenApiTypes.BINARY,
+}
+
+
+class FileView(APIView):
+    parser_classes = [MultiPartParser]
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="documents_file", parameters=[RANGE_PARAMETER], responses=BINARY, tags=["content"]
+    )
+    def get(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """The original file. Takes ``Range``, ``If-None-Match`` and ``If-Range``."""
+        return original_response(request._request, visible_document(request, pk))
+
+    @extend_schema(
+        operation_id="documents_file_replace",
+        request={"multipart/form-data": ReplacementSerializer},
+        responses={202: AcceptedSerializer, 200: AcceptedSerializer},
+        tags=["content"],
+    )
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Put a new file in the place of the old, and index it."""
+        return replace_file(request, pk)
+
+
+class PageView(APIView):
+    @extend_schema(operation_id="documents_page", responses=PageSerializer, tags=["content"])
+    def get(self, request: Request, pk: UUID, number: int) -> Response:
+        """The text of one page; pages are counted from 1."""
+        page = get_object_or_404(Page, document=visible_document(request, pk), number=number)
+        return Response(PageSerializer(page).data)
+
+
+class PageImageView(APIView):
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="documents_page_image",
+        parameters=[PictureQuery],
+        responses={(200, "image/png"): OpenApiTypes.BINARY},
+        tags=["content"],
+    )
+    def get(self, request: Request, pk: UUID, number: int) -> HttpResponseBase:
+        """A picture of one page; 404 for formats whose pages have no picture."""
+        scale = checked(PictureQuery, request.query_params)["scale"]
+        document = visible_document(request, pk)
+        if document.kind not in PICTURED_KINDS or not 1 <= number <= document.page_count:
+            raise Http404
+        etag = f'"{document.sha256[:32]}-{number}-{scale:g}"'
+        unchanged = get_conditional_response(request._request, etag=etag)
+        return unchanged or picture(document, number, scale, etag)
+
+
+class ChunksView(APIView):
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="documents_chunks",
+        responses=ChunkSerializer(many=True),
+        tags=["content"],
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        """The passages in the order of the document, in cursor pages."""
+        chunks = Chunk.objects.filter(document=visible_document(request, pk)).defer("context")
+        return page_of(request, chunks, ChunkSerializer, ordering=("ordinal",))
+
+
+def picture(document: Document, number: int, scale: float, etag: str) -> HttpResponse:
+    with local_copy(document.file) as path:
+        png = render_page_in_jail(path, number, scale=scale)
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(png, content_type="image/png", headers=headers)

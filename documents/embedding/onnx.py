@@ -1,0 +1,96 @@
+"""ONNX Runtime, int8: the engine that needs no torch. Loads at the first call, once per process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from documents import metrics
+from documents.embedding.base import ModelCard
+from documents.embedding.batching import length_sorted
+from documents.embedding.tokenizer import load_tokenizer
+from documents.embedding.weights import ModelFiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+#: What ``prepare_models`` names the pooled output; the ready-made file has token vectors alone.
+POOLED_OUTPUT = "sentence_embedding"
+
+
+class OnnxSession:
+    """One ONNX file and its tokenizer, loaded."""
+
+    def __init__(self, path: Path, tokenizer: Path, max_tokens: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        # The arena keeps the largest batch's memory for ever; without it a worker stays small.
+        options.enable_cpu_mem_arena = False
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.tokenizer = load_tokenizer(tokenizer, max_tokens)
+        self.inputs = {entry.name for entry in self.session.get_inputs()}
+        self.pooled = POOLED_OUTPUT in {entry.name for entry in self.session.get_outputs()}
+
+    def run(self, token_ids: Sequence[Sequence[int]]) -> Vectors:
+        """Pooled vectors of one batch, not yet normalised: (batch, dimensions)."""
+        import numpy as np
+
+        width = max(len(ids) for ids in token_ids)
+        ids = np.zeros((len(token_ids), width), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(token_ids):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        feed: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in self.inputs:
+            feed["token_type_ids"] = np.zeros_like(ids)
+        if self.pooled:
+            pooled: Vectors = self.session.run([POOLED_OUTPUT], feed)[0]
+            return pooled
+        tokens_out = self.session.run(None, feed)[0]
+        summed = np.einsum("bsd,bs->bd", tokens_out, mask.astype(np.float32))
+        return (summed / mask.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+class OnnxEmbedder:
+    """``Embedder`` by ONNX Runtime."""
+
+    def __init__(self, files: ModelFiles, card: ModelCard) -> None:
+        from documents.embedding.registry import onnx_file
+
+        self.card = card
+        self._files = files
+        self._path = onnx_file(files, card)
+        self._lock = threading.Lock()
+        self._session: OnnxSession | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        import numpy as np
+
+        session = self._loaded()
+        encoded = [encoding.ids for encoding in session.tokenizer.encode_batch(list(texts))]
+        vectors = np.empty((len(texts), self.card.dimensions), dtype=np.float32)
+        for batch in length_sorted([len(ids) for ids in encoded]):
+            metrics.embedding_batch_passages.observe(len(batch))
+            vectors[batch] = session.run([encoded[index] for index in batch])
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.maximum(norms, 1e-12)
+
+    def _loaded(self) -> OnnxSession:
+        if self._session is None:
+            with self._lock:
+                if self._session is None:
+                    started = time.perf_counter()
+                    session = OnnxSession(self._path, self._files.tokenizer, self.card.max_tokens)
+                    metrics.model_load_seconds.labels("onnx").observe(time.perf_counter() - started)
+                    self._session = session
+        return self._session

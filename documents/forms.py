@@ -1,0 +1,122 @@
+"""What people fill in about documents and collections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from documents.models import TITLE_LENGTH, Collection, Role, Status
+from documents.parsing.registry import PARSERS
+
+KIND_LABELS = {"pdf": _("PDF"), "markdown": _("Markdown"), "text": _("Text")}
+
+
+def kind_choices() -> list[tuple[str, Any]]:
+    return [(kind, KIND_LABELS.get(kind, kind)) for kind in PARSERS]
+
+
+def split_tags(text: str) -> list[str]:
+    return [tag for tag in (part.strip() for part in text.split(",")) if tag]
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One file input, any number of files."""
+
+    widget = ManyFilesInput
+
+    def clean(self, value: Any, initial: Any = None) -> Any:
+        uploads = value if isinstance(value, (list, tuple)) else [value]
+        # An empty file gets its own refusal from the service, with a better sentence.
+        return [upload for upload in uploads if isinstance(upload, UploadedFile)] or super().clean(None)
+
+
+class UploadForm(forms.Form):
+    file = ManyFilesField(label=_("Files"))
+    collection = forms.ModelChoiceField(
+        queryset=Collection.objects.none(), to_field_name="slug", required=False, label=_("Collection")
+    )
+    tags = forms.CharField(required=False, max_length=500, label=_("Tags"))
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = cast(forms.ModelChoiceField, self.fields["collection"])
+        chosen.queryset = Collection.objects.writable_by(user)
+
+
+class DocumentFilterForm(forms.Form):
+    """The filters of the list, as they stand in its address."""
+
+    q = forms.CharField(required=False, max_length=200, label=_("Title or file name"))
+    collection = forms.ChoiceField(required=False, label=_("Collection"))
+    status = forms.ChoiceField(required=False, label=_("Status"))
+    type = forms.ChoiceField(required=False, label=_("Type"))
+    tag = forms.ChoiceField(required=False, label=_("Tag"))
+
+    def __init__(
+        self, *args: Any, collections: Iterable[Collection], tags: Iterable[str], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.auto_id = "filter-%s"
+        self.offer("collection", _("All collections"), [(c.slug, collection_label(c)) for c in collections])
+        self.offer("status", _("Any status"), Status.choices)
+        self.offer("type", _("Any type"), kind_choices())
+        self.offer("tag", _("Any tag"), [(tag, tag) for tag in tags])
+
+    def offer(self, name: str, empty: Any, choices: Iterable[tuple[str, Any]]) -> None:
+        cast(forms.ChoiceField, self.fields[name]).choices = [("", empty), *choices]
+
+    def criteria(self) -> dict[str, str] | None:
+        """Keywords of ``DocumentQuerySet.matching``; None when a filter names what is not there."""
+        if not self.is_valid():
+            return None
+        given = self.cleaned_data
+        return {
+            "text": given["q"],
+            "kind": given["type"],
+            **{name: given[name] for name in ("collection", "status", "tag")},
+        }
+
+
+def collection_label(collection: Collection) -> Any:
+    return _("Private (only you)") if collection.is_private else collection.name
+
+
+class DocumentEditForm(forms.Form):
+    title = forms.CharField(max_length=TITLE_LENGTH, label=_("Title"))
+    tags = forms.CharField(
+        required=False, max_length=1000, label=_("Tags"), help_text=_("Separated by commas.")
+    )
+
+    def clean_tags(self) -> list[str]:
+        return split_tags(self.cleaned_data["tags"])
+
+
+class CollectionForm(forms.Form):
+    name = forms.CharField(max_length=120, label=_("Name"))
+    description = forms.CharField(
+        required=False, max_length=2000, label=_("Description"), widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class MemberForm(forms.Form):
+    """A person, by user name, and the role they are to have."""
+
+    username = forms.CharField(max_length=150, label=_("User name"))
+    role = forms.ChoiceField(choices=Role.choices, label=_("Role"))
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        self.user = get_user_model().objects.filter(username=name, is_active=True).first()
+        if self.user is None:
+            raise forms.ValidationError(_("There is no user of that name."))
+        return name

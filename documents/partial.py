@@ -1,0 +1,17 @@
+"""One template for the page and for its part that htmx swaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+
+def render_part(request: HttpRequest, page: str, part: str, context: dict[str, Any]) -> HttpResponse:
+    """``part`` for an htmx request, ``page`` (which includes the part) for any other."""
+    wants_part = "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+    response = render(request, part if wants_part else page, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response

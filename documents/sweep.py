@@ -1,0 +1,87 @@
+"""The sweep: no document waits for a job that is dead or was never there."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
+from procrastinate.jobs import Status as JobStatus
+
+from documents import tasks
+from documents.models import Document, Status
+from documents.services import document_fail
+
+logger = logging.getLogger(__name__)
+
+#: A worker says that it lives every HEARTBEAT; one that was silent for STALLED is taken for dead.
+HEARTBEAT_SECONDS = 3.0
+STALLED_SECONDS = 15.0
+
+
+def sweep() -> int:
+    """Requeue what a dead worker left and what has no job at all; how many documents that were."""
+    return requeue_stalled() + enqueue_forgotten()
+
+
+def requeue_stalled() -> int:
+    stalled = stalled_jobs()
+    for job_id, document_id in stalled:
+        requeue(job_id, document_id)
+    return len(stalled)
+
+
+def stalled_jobs() -> list[tuple[int, UUID]]:
+    """Jobs that a worker took and no living worker works on, with their documents."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT j.id, (j.args->>'document_id')::uuid FROM procrastinate_jobs j "
+            "WHERE j.status = 'doing' AND j.task_name = %s AND NOT EXISTS ("
+            "SELECT 1 FROM procrastinate_workers w WHERE w.id = j.worker_id "
+            "AND w.last_heartbeat > now() - make_interval(secs => %s))",
+            [tasks.index_document.name, STALLED_SECONDS],
+        )
+        return list(cursor.fetchall())
+
+
+def requeue(job_id: int, pk: UUID) -> None:
+    """Give a dead worker's job to the next one. A death is not a try: it has a limit of its own."""
+    logger.warning("the worker of %s died; the job goes on with another", pk)
+    Document.objects.filter(pk=pk).update(interruptions=F("interruptions") + 1)
+    document = Document.objects.filter(pk=pk).only("interruptions").first()
+    if document is not None and document.interruptions > tasks.MAX_INTERRUPTIONS:
+        # The job still runs once more, finds the document ended, and does nothing.
+        document_fail(document_id=pk, reason=tasks.TOO_MANY_DEATHS)
+    try:
+        with transaction.atomic():
+            app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())
+    except (AlreadyEnqueued, UniqueViolation, IntegrityError):
+        # A newer job of the same document waits already: this one has nothing left to do.
+        finish = async_to_sync(app.job_manager.finish_job_by_id_async)
+        finish(job_id=job_id, status=JobStatus.FAILED, delete_job=False)
+
+
+def enqueue_forgotten() -> int:
+    """Documents on their way without a job: none should be, whatever happened to the queue."""
+    with transaction.atomic():
+        waiting = Document.objects.filter(status__in=[Status.QUEUED, Status.PROCESSING])
+        forgotten = list(waiting.exclude(pk__in=documents_with_jobs()).select_for_update(skip_locked=True))
+        for document in forgotten:
+            logger.warning("%s had no job; queued again", document.pk)
+            tasks.enqueue(document)
+    return len(forgotten)
+
+
+def documents_with_jobs() -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT (args->>'document_id')::uuid FROM procrastinate_jobs "
+            "WHERE task_name = %s AND status IN ('todo', 'doing')",
+            [tasks.index_document.name],
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,28 @@
+"""The way in for HTTP and WebSocket. ``uvicorn portal.asgi:application``."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+if settings.EMBEDDED:
+    from portal.embedded import use
+
+    use(settings.EMBEDDED_LAYOUT)
+
+django_application = get_asgi_application()
+
+# These import models, so they have to wait for the line above.
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from portal.limits import Application, BodyLimit  # noqa: E402
+from portal.sockets import socket_door  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {"http": BodyLimit(cast(Application, django_application)), "websocket": socket_door}
+)

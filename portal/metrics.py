@@ -1,0 +1,58 @@
+"""What the portal counts about its doors, and the page where Prometheus reads everything."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from portal.accounts.authentication import bearer_secret, user_for_token
+from portal.problems import problem
+
+request_latency_seconds = Histogram(
+    "request_latency_seconds",
+    "Time from a request's arrival to the start of its answer.",
+    ["method", "endpoint"],
+    buckets=settings.PROMETHEUS_LATENCY_BUCKETS,
+)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Everything counted, over all processes when there are several."""
+    if not may_read(request):
+        return problem(request, 403, "Metrics are for this machine and for staff.")
+    return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def registry() -> CollectorRegistry:
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    gathered = CollectorRegistry()
+    MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
+    return gathered
+
+
+def may_read(request: HttpRequest) -> bool:
+    return is_local(request) or is_staff(request)
+
+
+def is_local(request: HttpRequest) -> bool:
+    """A peer on this machine, and not a proxy on it that speaks for somebody else."""
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    peer = request.META.get("REMOTE_ADDR", "")
+    try:
+        return not forwarded and ip_address(peer).is_loopback
+    except ValueError:
+        return False
+
+
+def is_staff(request: HttpRequest) -> bool:
+    secret = bearer_secret(request.headers.get("Authorization", ""))
+    user = request.user if secret is None else user_for_token(secret)
+    return bool(user and user.is_active and user.is_staff)

@@ -1,0 +1,167 @@
+"""Every error as its reader expects it: a problem object (RFC 9457) for programs, a page for people."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.module_loading import import_string
+from rest_framework import exceptions as rest
+from rest_framework.settings import api_settings
+from rest_framework.views import set_rollback
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+API_PATHS = ("/api/", "/v1/", "/healthz/", "/metrics")
+RETRY_SECONDS = "5"
+PAGES = {400: ["400.html", "404.html"], 403: ["403.html"], 404: ["404.html"]}
+#: The base exceptions of the apps: each has ``code`` and ``status``, and reads as its message.
+APP_ERRORS = ("documents.exceptions.DocumentError", "search.exceptions.SearchError")
+DATABASE_GONE = (OperationalError, InterfaceError)
+UNAVAILABLE = "The database does not answer at the moment. Please try again shortly."
+
+
+def problem(
+    request: HttpRequest,
+    status: int,
+    detail: str = "",
+    *,
+    code: str = "",
+    errors: dict[str, list[str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JsonResponse:
+    """A problem object. ``errors`` names what is wrong with each field or parameter."""
+    title = HTTPStatus(status).phrase
+    body: dict[str, Any] = {
+        "type": f"urn:portal:problem:{code}" if code else "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "instance": request.path,
+    }
+    if errors:
+        body["errors"] = errors
+    if request.path.startswith("/v1/"):
+        # Clients made for OpenAI look here.
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        body["error"] = {"message": body["detail"], "type": kind, "param": None, "code": code or None}
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
+
+
+# --- What REST views raise ------------------------------------------------------------------
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponseBase | None:
+    """REST_FRAMEWORK's EXCEPTION_HANDLER. None lets unforeseen errors become a logged 500."""
+    set_rollback()
+    return answer_to(error, context["request"])
+
+
+def answer_to(error: Exception, request: HttpRequest) -> JsonResponse | None:
+    if isinstance(error, tuple(import_string(path) for path in APP_ERRORS)):
+        return problem(request, error.status, str(error), code=error.code)  # type: ignore[attr-defined]
+    if isinstance(error, DATABASE_GONE):
+        logger.error("the database does not answer: %s", error)
+        return problem(request, 503, UNAVAILABLE, headers={"Retry-After": RETRY_SECONDS})
+    if isinstance(error, RecursionError):
+        return problem(request, 400, "The request is nested too deeply.", code="invalid")
+    if isinstance(error, DataError):
+        # What no serializer foresaw: a NUL character, a number out of the column's range.
+        return problem(request, 400, "A value in the request cannot be stored.", code="invalid")
+    if isinstance(error, Http404 | rest.NotFound):
+        return problem(request, 404)
+    if isinstance(error, PermissionDenied):
+        return problem(request, 403, str(error))
+    if isinstance(error, ValidationError):
+        return invalid(request, django_errors(error))
+    if isinstance(error, rest.ValidationError):
+        return invalid(request, flat_errors(error.detail))
+    if isinstance(error, rest.APIException):
+        return problem(request, error.status_code, str(error.detail), headers=rest_headers(error))
+    return None
+
+
+def invalid(request: HttpRequest, errors: dict[str, list[str]]) -> JsonResponse:
+    """400; the detail reads well without looking into ``errors``."""
+    first, messages = next(iter(errors.items()), ("", []))
+    detail = " ".join(messages)
+    named = detail if first in ("", rest_non_field()) else f"{first}: {detail}"
+    return problem(request, 400, named, code="invalid", errors=errors)
+
+
+def rest_non_field() -> str:
+    return str(api_settings.NON_FIELD_ERRORS_KEY)
+
+
+def django_errors(error: ValidationError) -> dict[str, list[str]]:
+    found = error.message_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.messages}
+    return {rest_non_field() if name == NON_FIELD_ERRORS else name: texts for name, texts in found.items()}
+
+
+def flat_errors(detail: Any, name: str = "") -> dict[str, list[str]]:
+    """DRF nests errors like the data: ``{"a": {"0": ["no"]}}`` becomes ``{"a.0": ["no"]}``."""
+    if isinstance(detail, dict):
+        nested = [flat_errors(part, f"{name}.{key}" if name else str(key)) for key, part in detail.items()]
+        return {key: texts for errors in nested for key, texts in errors.items()}
+    texts = detail if isinstance(detail, list) else [detail]
+    return {name or rest_non_field(): [str(text) for text in texts]}
+
+
+def rest_headers(error: rest.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+# --- What everything else raises ------------------------------------------------------------
+
+
+def for_program(request: HttpRequest) -> bool:
+    accepted = request.headers.get("Accept", "")
+    return request.path.startswith(API_PATHS) or ("json" in accepted and "text/html" not in accepted)
+
+
+def error_answer(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
+    if for_program(request):
+        return problem(request, status, detail, headers=headers)
+    # The page of a 500 asks nothing of the database; the others show who is signed in.
+    names, asker = ([f"{status}.html", "500.html"], None) if status >= 500 else (PAGES[status], request)
+    page = render_to_string(names, {"detail": detail, "status": status}, asker)
+    return HttpResponse(page, status=status, headers=headers)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_answer(request, 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_answer(request, 403, str(exception))
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_answer(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, and 503 when it is the database that is gone. Django has logged the traceback."""
+    if isinstance(sys.exception(), DATABASE_GONE):
+        return error_answer(request, 503, UNAVAILABLE)
+    return error_answer(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """settings.CSRF_FAILURE_VIEW."""
+    detail = "The form is too old, or this browser keeps no cookies. Load the page again."
+    return error_answer(request, 403, f"{detail} ({reason})" if settings.DEBUG else detail)

@@ -1,0 +1,73 @@
+"""``manage.py evaluate FOLDER``: how well the portal finds and answers."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+
+from search.evaluation import evaluate
+from search.exceptions import SearchError
+
+#: Owns the collections of evaluations when nobody is named. Cannot sign in: it has no password.
+EVALUATOR = "evaluation"
+
+
+class Command(BaseCommand):
+    help = "Ingest FOLDER/corpus once, ask FOLDER/questions.jsonl, and report how well it went."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--mode", choices=["hybrid", "vector", "keyword"], default="hybrid")
+        parser.add_argument("--rerank", choices=["auto", "on", "off"], default="auto")
+        parser.add_argument("--no-answers", action="store_true", help="measure retrieval only")
+        parser.add_argument("--user", default=EVALUATOR, help="who ingests and asks")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder: Path = options["folder"].resolve()
+        if not (folder / "corpus").is_dir():
+            raise CommandError(f"{folder} has no folder named corpus.")
+        try:
+            report = evaluate(
+                folder,
+                user=evaluator(options["user"]),
+                mode=options["mode"],
+                rerank=options["rerank"],
+                answers=not options["no_answers"],
+                report=None if options["json"] else self.progress,
+            )
+        except SearchError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(report, indent=2) if options["json"] else table(report))
+
+    def progress(self, done: int, of: int) -> None:
+        if done % 50 == 0 or done == of:
+            self.stderr.write(f"{done} of {of} questions")
+
+
+def evaluator(name: str) -> User:
+    user, created = User.objects.get_or_create(username=name)
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report in lines of name and value."""
+    lines = [f"{name:24}{report[name]}" for name in ("folder", "questions", "documents", "chunks")]
+    groups = {
+        **{f"retrieval, {level}": scores for level, scores in report["retrieval"].items()},
+        "answers": report["answers"] or {},
+        "latency (ms)": report["latency_ms"],
+        "settings": report["settings"],
+    }
+    for title, values in groups.items():
+        if values:
+            lines += ["", title, *(f"  {name:22}{'–' if v is None else v}" for name, v in values.items())]
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""What the read way counts and times, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+stage_seconds = Histogram("search_stage_seconds", "Time of each stage.", ["stage"], buckets=BUCKETS)
+searches_total = Counter(
+    "searches_total", "Searches, by mode and what they had to do without.", ["mode", "degraded"]
+)
+answers_total = Counter("answers_total", "Answers, by how they ended.", ["outcome"])
+first_token_seconds = Histogram("answer_first_token_seconds", "From question to first word.", buckets=BUCKETS)
+answers_running = Gauge("answers_running", "Answers being written.", multiprocess_mode="livesum")
+
+
+class Stopwatch:
+    """Milliseconds of each stage of one request; every one is observed for Prometheus as well."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.timings: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            stage_seconds.labels(name).observe(seconds)
+            self.timings[name] = round(self.timings.get(name, 0.0) + seconds * 1000, 2)
+
+    def elapsed(self) -> float:
+        """Milliseconds since the start."""
+        return round((time.perf_counter() - self.started) * 1000, 2)

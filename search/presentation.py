@@ -1,0 +1,115 @@
+"""What the pages show of hits and answers: text cut for highlighting, addresses of passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from documents.highlight import Piece, cut
+from documents.models import Chunk, Document
+from search.models import Answer
+from search.representation import answer_json
+from search.types import Hit, SearchResult
+
+MAX_BOXES = 20
+#: Characters before the first highlighted word that an excerpt may begin with.
+LEAD = 160
+CLOSEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHit:
+    """A hit as the page shows it."""
+
+    hit: Hit
+    document: Document | None
+    pieces: list[Piece]
+    url: str
+
+
+def shown_hits(result: SearchResult, user: User) -> list[ShownHit]:
+    """Hits with their documents, which are fetched in one query."""
+    ids = {hit.document_id for hit in result.hits}
+    documents = Document.objects.visible_to(user).select_related("collection").in_bulk(ids)
+    return [ShownHit(hit, documents.get(hit.document_id), excerpt(hit), hit_url(hit)) for hit in result.hits]
+
+
+def excerpt(hit: Hit) -> list[Piece]:
+    """The passage from a little before its first highlighted word on, so that a short view shows it."""
+    first = min((start for start, _ in hit.highlights), default=0)
+    if first <= LEAD:
+        return cut(hit.text, hit.highlights)
+    begin = hit.text.rfind(" ", 0, first - LEAD // 2) + 1
+    pieces = cut(hit.text[begin:], [(start - begin, end - begin) for start, end in hit.highlights])
+    return [Piece("… "), *pieces] if begin else pieces
+
+
+def hit_url(hit: Hit) -> str:
+    return passage_url(hit.document_id, page=hit.page, chunk=hit.chunk_id, start=hit.start, end=hit.end)
+
+
+def citation_url(citation: dict[str, Any]) -> str:
+    """The document page at the quoted words; only the page, when they are no longer what they were."""
+    document, page = citation["document"]["id"], citation["page"]
+    if citation.get("changed"):
+        return f"{reverse('document-detail', args=[document])}?{urlencode({'page': page, 'moved': 1})}"
+    return passage_url(
+        document,
+        page=page,
+        chunk=citation["chunk"],
+        start=citation["start"],
+        end=citation["end"],
+        boxes=citation["boxes"],
+    )
+
+
+def passage_url(
+    document: Any, *, page: int, chunk: int, start: int, end: int, boxes: Iterable[Any] = ()
+) -> str:
+    """``document`` opened at a span of a page; boxes are [page, x0, y0, x1, y1] in points."""
+    here = [row[1:] for row in boxes if row[0] == page][:MAX_BOXES]
+    query: list[tuple[str, Any]] = [("page", page), ("chunk", chunk)]
+    if end > start:
+        query += [("start", start), ("end", end)]
+    query += [("box", ",".join(f"{edge:.1f}" for edge in box)) for box in here]
+    return f"{reverse('document-detail', args=[document])}?{urlencode(query, safe=',')}#mark"
+
+
+def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
+    """The stored answer as the API has it, with addresses, and each sentence with its citations."""
+    stored = answer_json(answer, reader)
+    citations = [
+        {**citation, "url": citation_url(citation) if citation["document"] else ""}
+        for citation in stored["citations"]
+    ]
+    by_number = {citation["n"]: citation for citation in citations}
+    sentences = [
+        {**sentence, "cited": [by_number[n] for n in sentence["citations"] if n in by_number]}
+        for sentence in stored["sentences"]
+    ]
+    return {
+        **stored,
+        "citations": citations,
+        "sentences": sentences,
+        "closest": closest(answer, reader) if answer.abstained and not citations else [],
+    }
+
+
+def closest(answer: Answer, reader: User) -> list[dict[str, Any]]:
+    """The best passages that an abstained answer was tried on, as far as they can still be seen."""
+    ids = answer.settings.get("sources", [])[:CLOSEST]
+    documents = Document.objects.visible_to(reader).values("pk")
+    found = Chunk.objects.filter(document__in=documents).select_related("document").in_bulk(ids)
+    return [shown_passage(found[pk]) for pk in ids if pk in found]
+
+
+def shown_passage(chunk: Chunk) -> dict[str, Any]:
+    url = passage_url(
+        chunk.document_id, page=chunk.page_start, chunk=chunk.pk, start=chunk.start, end=chunk.end
+    )
+    return {"title": chunk.document.title, "page": chunk.page_start, "text": chunk.text[:300], "url": url}

@@ -1,0 +1,139 @@
+"""Every write to answers and their logs while they run and when they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from documents.models import Document
+from search.exceptions import Interrupted, SearchError
+from search.metrics import answers_total
+from search.models import Answer, AnswerEvent, Citation
+from search.representation import fresh_sentence, problem, quote_boxes
+from search.types import EventType, Evidence, Outcome
+
+#: Without a sign of life for this long, the process that wrote an answer is taken to be gone.
+LAPSE = timedelta(seconds=20)
+
+State = Answer.State
+
+
+class Superseded(Exception):
+    """Somebody else ended this answer: whoever writes it stops."""
+
+
+def event_append(*, answer: UUID, seq: int, type: EventType, payload: Mapping[str, Any]) -> None:
+    """One more entry of the log. ``IntegrityError`` when the number is taken."""
+    AnswerEvent.objects.create(answer_id=answer, seq=seq, type=type, payload=payload)
+
+
+@transaction.atomic
+def answer_finish(*, answer: UUID, seq: int, outcome: Outcome) -> None:
+    """Keep the outcome, its citations and the ``done`` event, all or nothing."""
+    row = claimed(answer)
+    row.state = State.STOPPED if outcome.stopped else State.DONE
+    row.text, row.abstained = outcome.text, outcome.abstained
+    row.sentences = [fresh_sentence(sentence) for sentence in outcome.sentences]
+    row.timings, row.settings = outcome.timings, outcome.settings
+    row.finished_at = timezone.now()
+    row.save()
+    kept = still_there(outcome.evidence)
+    Citation.objects.bulk_create(citation(row, e, e.hit.document_id in kept) for e in outcome.evidence)
+    event_append(answer=answer, seq=seq, type="done", payload={})
+    if any(evidence.hit.document_id not in kept for evidence in outcome.evidence):
+        wipe([answer], gone={e.n for e in outcome.evidence if e.hit.document_id not in kept})
+    answers_total.labels("abstained" if outcome.abstained else row.state).inc()
+
+
+@transaction.atomic
+def answer_fail(*, answer: UUID, seq: int, error: SearchError, state: str = State.FAILED) -> None:
+    """Keep the error and the ``error`` event."""
+    row = claimed(answer)
+    row.state, row.error, row.finished_at = state, problem(error), timezone.now()
+    row.save()
+    event_append(answer=answer, seq=seq, type="error", payload=row.error)
+    answers_total.labels(state).inc()
+
+
+@transaction.atomic
+def answer_interrupt(*, answer: UUID) -> bool:
+    """End a running answer whose heartbeat lapsed. Only one of many callers does it."""
+    lapsed = Answer.objects.filter(pk=answer, state=State.RUNNING, heartbeat_at__lt=Now() - LAPSE)
+    if not lapsed.select_for_update(skip_locked=True).exists():
+        return False
+    last = AnswerEvent.objects.filter(answer=answer).aggregate(last=Max("seq"))["last"] or 0
+    answer_fail(answer=answer, seq=last + 1, error=Interrupted(), state=State.INTERRUPTED)
+    return True
+
+
+def claimed(answer: UUID) -> Answer:
+    """The row, locked. Raises ``Superseded`` when the answer has ended already or is gone."""
+    row = Answer.objects.select_for_update().filter(pk=answer, state=State.RUNNING).first()
+    if row is None:
+        raise Superseded
+    return row
+
+
+def still_there(evidence: Sequence[Evidence]) -> set[UUID]:
+    """Documents that were not deleted while the answer was written; they stay until it is stored."""
+    ids = {each.hit.document_id for each in evidence}
+    locked = Document.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True, of=("self",))
+    return set(locked.values_list("pk", flat=True))
+
+
+def citation(answer: Answer, evidence: Evidence, kept: bool) -> Citation:
+    hit = evidence.hit
+    return Citation(
+        answer=answer,
+        n=evidence.n,
+        document_id=hit.document_id if kept else None,
+        chunk_id=hit.chunk_id,
+        content_hash=hit.content_hash,
+        page=hit.page,
+        quote=evidence.quote if kept else "",
+        start=hit.start + evidence.start,
+        end=hit.start + evidence.end,
+        boxes=[list(box) for box in quote_boxes(evidence)] if kept else [],
+        withdrawn=not kept,
+    )
+
+
+# --- When a document is deleted ---------------------------------------------------------------
+
+
+@transaction.atomic
+def quotes_withdraw(*, document: UUID) -> None:
+    """Wipe what answers quote of a document that is being deleted, from citations, text and logs."""
+    # An answer that is being stored holds the row: wait for it, then its citations are seen here.
+    list(Document.objects.select_for_update(of=("self",)).filter(pk=document).values_list("pk"))
+    rows = Citation.objects.filter(document_id=document)
+    touched: dict[UUID, set[int]] = {}
+    for answer, n in rows.values_list("answer_id", "n"):
+        touched.setdefault(answer, set()).add(n)
+    rows.update(quote="", boxes=[], withdrawn=True)
+    for answer, numbers in touched.items():
+        wipe([answer], gone=numbers)
+
+
+def wipe(answers: Sequence[UUID], gone: set[int]) -> None:
+    """Blank the sentences that rest on withdrawn citations alone; leave nothing of the log but its end."""
+    for answer in Answer.objects.select_for_update().filter(pk__in=answers):
+        withdrawn = gone | set(answer.citations.filter(withdrawn=True).values_list("n", flat=True))
+        answer.sentences = [blanked(sentence, withdrawn) for sentence in answer.sentences]
+        answer.text = " ".join(sentence["text"] for sentence in answer.sentences if sentence["text"])
+        answer.save(update_fields=["sentences", "text"])
+        answer.events.exclude(type__in=["done", "error"]).delete()
+
+
+def blanked(sentence: dict[str, Any], withdrawn: set[int]) -> dict[str, Any]:
+    cited = sentence["citations"]
+    if cited and withdrawn.issuperset(cited):
+        return {**sentence, "text": "", "withdrawn": True}
+    return sentence

@@ -1,0 +1,209 @@
+"""What is shown of hits, answers and events: the shapes of the API. Quotes are checked at every reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from documents.models import Chunk, Document
+from search.exceptions import SearchError
+from search.models import Answer, Citation, Feedback
+from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, Sentence
+
+if TYPE_CHECKING:
+    from documents.querysets import User
+    from search.answers import Replay
+
+JSON = dict[str, Any]
+
+
+# --- Search ---------------------------------------------------------------------------------
+
+
+def search_json(result: SearchResult) -> JSON:
+    shown: JSON = {
+        "query": result.request.query,
+        "mode": result.request.mode,
+        "degraded": list(result.degraded),
+        "took_ms": result.took_ms,
+        "results": [hit_json(hit) for hit in result.hits],
+    }
+    if result.explanation is not None:
+        shown["explanation"] = result.explanation
+    return shown
+
+
+def hit_json(hit: Hit) -> JSON:
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "document": {"id": str(hit.document_id), "title": hit.document_title},
+        "chunk": hit.chunk_id,
+        "page": hit.page,
+        "page_end": hit.page_end,
+        "heading": list(hit.heading),
+        "text": hit.text,
+        "highlights": [list(span) for span in hit.highlights],
+        "matched": dict(hit.matched),
+    }
+
+
+# --- Answers --------------------------------------------------------------------------------
+
+
+def evidence_json(evidence: Evidence) -> JSON:
+    """A citation as ``sources`` carries it, before anything is stored."""
+    hit = evidence.hit
+    return {
+        "n": evidence.n,
+        "document": {"id": str(hit.document_id), "title": hit.document_title},
+        "page": hit.page,
+        "chunk": hit.chunk_id,
+        "quote": evidence.quote,
+        "boxes": [list(box) for box in quote_boxes(evidence)],
+    }
+
+
+def quote_boxes(evidence: Evidence) -> tuple[PageBox, ...]:
+    """The boxes of the quoted lines. Where lines and boxes do not pair, those of the whole passage."""
+    text, boxes = evidence.hit.text, evidence.hit.boxes
+    spans, position = [], 0
+    for line in text.split("\n"):
+        if line.strip():
+            spans.append((position, position + len(line)))
+        position += len(line) + 1
+    if len(spans) != len(boxes):
+        return boxes
+    pairs = zip(spans, boxes, strict=True)
+    return tuple(box for (start, end), box in pairs if start < evidence.end and end > evidence.start)
+
+
+def answer_json(answer: Answer, reader: User) -> JSON:
+    """The stored answer for ``reader``: what they may no longer see is withheld."""
+    rows = list(answer.citations.all())
+    citations = citations_json(rows, reader)
+    withdrawn = {citation["n"] for citation in citations if citation.get("withdrawn")}
+    sentences = [sentence_json(sentence, withdrawn) for sentence in answer.sentences]
+    return {
+        "id": str(answer.pk),
+        "conversation": str(answer.conversation_id),
+        "question": answer.question,
+        "state": answer.state,
+        "answer": " ".join(sentence["text"] for sentence in sentences if sentence["text"]),
+        "abstained": answer.abstained,
+        "sentences": sentences,
+        "citations": citations,
+        "timings": answer.timings,
+        "settings": answer.settings,
+        "error": answer.error,
+        "scope": answer.scope,
+        "created_at": answer.created_at.isoformat(),
+        "feedback": feedback_json(answer),
+    }
+
+
+def sentence_json(sentence: Mapping[str, Any], withdrawn: set[int]) -> JSON:
+    """A sentence; without its text when everything it rests on is withdrawn."""
+    cited = sentence["citations"]
+    gone = sentence.get("withdrawn") or (cited and withdrawn.issuperset(cited))
+    return {**sentence, "text": "", "withdrawn": True} if gone else dict(sentence)
+
+
+def citations_json(rows: Iterable[Citation], reader: User) -> list[JSON]:
+    rows = list(rows)
+    ids = {row.document_id for row in rows if row.document_id}
+    titles = dict(Document.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", "title"))
+    current = current_chunks(rows, titles.keys())
+    return [
+        stored_citation(row, titles[row.document_id], current)
+        if row.document_id in titles and not row.withdrawn
+        else withheld(row)
+        for row in rows
+    ]
+
+
+def current_chunks(rows: Iterable[Citation], documents: Iterable[Any]) -> dict[tuple[Any, str], int]:
+    """Passages that still say what was quoted, under the keys they have now."""
+    hashes = {row.content_hash for row in rows}
+    found = Chunk.objects.filter(document_id__in=list(documents), content_hash__in=hashes)
+    return {(doc, digest): pk for doc, digest, pk in found.values_list("document_id", "content_hash", "pk")}
+
+
+def stored_citation(row: Citation, title: str, current: Mapping[tuple[Any, str], int]) -> JSON:
+    chunk = current.get((row.document_id, row.content_hash))
+    shown: JSON = {
+        "n": row.n,
+        "document": {"id": str(row.document_id), "title": title},
+        "page": row.page,
+        "chunk": chunk,
+        "quote": row.quote,
+        "boxes": row.boxes,
+        "start": row.start,
+        "end": row.end,
+    }
+    return shown if chunk else {**shown, "changed": True}
+
+
+def withheld(row: Citation) -> JSON:
+    empty: JSON = {"document": None, "page": None, "chunk": None, "quote": "", "boxes": []}
+    return {"n": row.n, **empty, "withdrawn": True}
+
+
+def feedback_json(answer: Answer) -> JSON | None:
+    given = Feedback.objects.filter(answer=answer).first()
+    return {"rating": given.rating, "reason": given.reason} if given else None
+
+
+def outcome_json(outcome: Outcome) -> JSON:
+    """A fresh answer that is not stored."""
+    return {
+        "answer": outcome.text,
+        "abstained": outcome.abstained,
+        "sentences": [fresh_sentence(sentence) for sentence in outcome.sentences],
+        "citations": [evidence_json(evidence) for evidence in outcome.evidence],
+        "timings": outcome.timings,
+        "settings": outcome.settings,
+    }
+
+
+def fresh_sentence(sentence: Sentence) -> JSON:
+    return {
+        "text": sentence.text,
+        "citations": list(sentence.citations),
+        "supported": sentence.supported,
+    }
+
+
+def replay_json(replay: Replay, reader: User) -> JSON:
+    """The fresh run beside the stored answer, and the difference in documents and wording."""
+    return {
+        **outcome_json(replay.outcome),
+        "id": str(replay.answer.pk),
+        "difference": {
+            "documents_added": [str(pk) for pk in replay.documents_added],
+            "documents_removed": [str(pk) for pk in replay.documents_removed],
+            "wording_changed": replay.wording_changed,
+            "abstained_changed": replay.abstained_changed,
+        },
+        "stored": answer_json(replay.answer, reader),
+    }
+
+
+def is_withheld(answer: Answer, reader: User) -> bool:
+    """Whether any quote of the answer may not be shown to ``reader`` any more."""
+    return any(citation.get("withdrawn") for citation in citations_json(answer.citations.all(), reader))
+
+
+# --- Events and errors ----------------------------------------------------------------------
+
+
+def event_json(event: Event) -> JSON:
+    """An event as it is sent. ``answer`` is the id in each, so ``done`` has the wording in ``text``."""
+    wording = {"text": event.payload.get("answer", "")} if event.type == "done" else {}
+    return {**event.payload, **wording, "type": event.type, "answer": str(event.answer), "seq": event.seq}
+
+
+def problem(error: SearchError) -> JSON:
+    """A problem object (RFC 9457). ``type`` is left to ``event_json``; ``code`` tells the kind."""
+    title = (type(error).__doc__ or "").strip()
+    return {"title": title, "status": error.status, "code": error.code, "detail": str(error)}

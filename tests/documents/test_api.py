@@ -1,0 +1,205 @@
+"""Documents over REST, tried as all three people: alice owns, bob may read, charlie sees nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from rest_framework.test import APIClient
+
+from documents.models import Collection, Document, Role
+from documents.services import collection_create, membership_set
+
+Api = Callable[[User | None], APIClient]
+DOCUMENTS = "/api/v1/documents/"
+PROBLEM = "application/problem+json"
+
+
+def post(program: APIClient, content: bytes = b"Some words to read.", **fields: Any) -> Any:
+    key = fields.pop("key", None)
+    headers = {"Idempotency-Key": key} if key else None
+    upload = ContentFile(content, name=fields.pop("filename", "note.txt"))
+    return program.post(DOCUMENTS, {"file": upload, **fields}, format="multipart", headers=headers)
+
+
+@pytest.fixture
+def document(collection: Collection, upload: Callable[..., Document]) -> Document:
+    return upload(collection, "Words about tides.", title="Tides")
+
+
+# --- Upload ---------------------------------------------------------------------------------
+
+
+def test_an_upload_is_accepted(api: Api, alice: User) -> None:
+    response = post(api(alice), title="A note", tags="Sea, wind")
+    body = response.json()
+    assert response.status_code == 202
+    assert response["Location"] == f"{DOCUMENTS}{body['id']}/"
+    assert (body["status"], body["title"], body["tags"]) == ("queued", "A note", ["sea", "wind"])
+    assert body["collection"] == "alice-private"
+    assert (body["type"], body["uploaded_by"], body["duplicate"]) == ("text", "alice", False)
+
+
+def test_tags_may_be_repeated(api: Api, alice: User) -> None:
+    assert post(api(alice), tags=["sea", "wind"]).json()["tags"] == ["sea", "wind"]
+
+
+def test_the_same_bytes_answer_with_the_first(api: Api, alice: User) -> None:
+    first, second = post(api(alice)), post(api(alice), filename="other.txt")
+    assert second.status_code == 200
+    assert second.json()["duplicate"] is True
+    assert second.json()["id"] == first.json()["id"]
+
+
+def test_an_idempotency_key_is_honoured(api: Api, alice: User, collection: Collection) -> None:
+    first = post(api(alice), key="k1")
+    again = post(api(alice), key="k1", collection="research")
+    assert again.json()["id"] == first.json()["id"]
+    other = post(api(alice), b"Other words.", key="k1")
+    assert (other.status_code, other["Content-Type"]) == (422, PROBLEM)
+
+
+def test_who_may_upload_where(api: Api, bob: User, charlie: User, collection: Collection) -> None:
+    assert post(api(bob), collection="research").status_code == 403
+    unseen, missing = post(api(charlie), collection="research"), post(api(charlie), collection="no-such")
+    assert unseen.status_code == missing.status_code == 404
+    assert unseen.json() == missing.json()
+    assert post(api(None)).status_code == 401
+    membership_set(collection=collection, user=bob, role=Role.EDITOR)
+    assert post(api(bob), collection="research").status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "status"),
+    [(b"", "empty.txt", 400), (b"\x89PNG\r\n\x1a\n" + bytes(400), "picture.png", 415)],
+)
+def test_refused_files(content: bytes, filename: str, status: int, api: Api, alice: User) -> None:
+    response = post(api(alice), content, filename=filename)
+    assert (response.status_code, response["Content-Type"]) == (status, PROBLEM)
+    assert not Document.objects.exists()
+
+
+def test_too_large_a_file_is_refused(api: Api, alice: User, settings: Any) -> None:
+    settings.UPLOAD_LIMIT = 10
+    assert post(api(alice)).status_code == 413
+    assert not Document.objects.exists()
+
+
+def test_a_wrong_form_names_its_field(api: Api, alice: User) -> None:
+    response = api(alice).post(DOCUMENTS, {"title": "x"}, format="multipart")
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["file"])
+    assert api(alice).post(DOCUMENTS, {"title": "x"}, format="json").status_code == 415
+    assert "title" in post(api(alice), title="a\x00b").json()["errors"]
+
+
+# --- List and read --------------------------------------------------------------------------
+
+
+def test_the_list_shows_what_one_may_see(
+    api: Api, alice: User, bob: User, charlie: User, document: Document
+) -> None:
+    for user, expected in ((alice, [str(document.pk)]), (bob, [str(document.pk)]), (charlie, [])):
+        assert [row["id"] for row in api(user).get(DOCUMENTS).json()["results"]] == expected
+    assert api(None).get(DOCUMENTS).status_code == 401
+
+
+def test_pages_hold_every_document_once(
+    api: Api, alice: User, collection: Collection, upload: Callable[..., Document]
+) -> None:
+    """All made in one transaction, so that they share one moment of creation."""
+    made = {str(upload(collection, f"Words {n}.").pk) for n in range(7)}
+    program, address, seen = api(alice), f"{DOCUMENTS}?limit=3", []
+    while address:
+        page = program.get(address).json()
+        seen += [row["id"] for row in page["results"]]
+        address = page["next"]
+    assert len(seen) == 7
+    assert set(seen) == made
+
+
+def test_filters(api: Api, alice: User, collection: Collection, document: Document) -> None:
+    def found(**filters: str) -> int:
+        return len(api(alice).get(DOCUMENTS, filters).json()["results"])
+
+    assert found(collection="research") == found(status="queued") == found(type="text") == found(q="tid") == 1
+    assert found(collection="x") == found(status="ready") == found(type="pdf") == found(q="%") == 0
+    assert found(tag="none") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", "0"), ("limit", "101"), ("limit", "x"), ("status", "lost"), ("cursor", "x"), ("q", "\x00")],
+)
+def test_a_wrong_parameter_is_named(name: str, value: str, api: Api, alice: User) -> None:
+    response = api(alice).get(DOCUMENTS, {name: value})
+    assert (response.status_code, response["Content-Type"]) == (400, PROBLEM)
+    assert name in response.json()["errors"]
+
+
+def test_one_document(api: Api, alice: User, bob: User, charlie: User, document: Document) -> None:
+    address = f"{DOCUMENTS}{document.pk}/"
+    for user in (alice, bob):
+        body = api(user).get(address).json()
+        assert (body["status"], body["percent"], body["sha256"]) == ("queued", 0, document.sha256)
+    unseen, missing = api(charlie).get(address), api(charlie).get(f"{DOCUMENTS}{uuid4()}/")
+    assert unseen.status_code == missing.status_code == 404
+    assert unseen.json().keys() == missing.json().keys()
+    assert api(alice).get(f"{DOCUMENTS}not-a-uuid/").status_code == 404
+    assert api(None).get(address).status_code == 401
+
+
+# --- Change ---------------------------------------------------------------------------------
+
+
+def test_changes(api: Api, alice: User, document: Document) -> None:
+    address = f"{DOCUMENTS}{document.pk}/"
+    assert api(alice).patch(address, {"tags": ["Sea", "sea"]}).json()["tags"] == ["sea"]
+    assert api(alice).patch(address, {"title": "New"}).json()["title"] == "New"
+    assert api(alice).patch(address, {"title": ""}).status_code == 400
+    assert api(alice).patch(address, {"title": "x" * 301}).status_code == 400
+
+
+def test_moving(api: Api, alice: User, bob: User, document: Document) -> None:
+    address = f"{DOCUMENTS}{document.pk}/"
+    collection_create(owner=bob, name="Bob's", slug="bobs")
+    assert api(alice).patch(address, {"collection": "bobs"}).status_code == 404
+    collection_create(owner=alice, name="Other", slug="other")
+    assert api(alice).patch(address, {"collection": "other"}).json()["collection"] == "other"
+    assert api(bob).get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "tail", "allowed"),
+    [("patch", "", 200), ("post", "reindex/", 202), ("post", "cancel/", 200), ("delete", "", 204)],
+)
+def test_who_may_change(
+    method: str,
+    tail: str,
+    allowed: int,
+    api: Api,
+    alice: User,
+    bob: User,
+    charlie: User,
+    document: Document,
+) -> None:
+    address = f"{DOCUMENTS}{document.pk}/{tail}"
+    for user, status in ((None, 401), (charlie, 404), (bob, 403), (alice, allowed)):
+        response = getattr(api(user), method)(address, {})
+        assert response.status_code == status, user
+        assert status < 400 or response["Content-Type"] == PROBLEM
+
+
+def test_a_cancelled_document_says_so(api: Api, alice: User, document: Document) -> None:
+    body = api(alice).post(f"{DOCUMENTS}{document.pk}/cancel/").json()
+    assert (body["status"], body["reason"]) == ("failed", "cancelled")
+    assert api(alice).post(f"{DOCUMENTS}{document.pk}/reindex/").json()["status"] == "queued"
+
+
+def test_a_deleted_document_is_gone(api: Api, alice: User, document: Document) -> None:
+    api(alice).delete(f"{DOCUMENTS}{document.pk}/")
+    assert api(alice).get(f"{DOCUMENTS}{document.pk}/").status_code in (404, 410)
+    assert api(alice).get(DOCUMENTS).json()["results"] == []

@@ -1,0 +1,229 @@
+"""Uploads, good and bad: each ends as one document, a clear error, or nothing at all."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import IntegrityError, connections, transaction
+
+from documents import services
+from documents.exceptions import (
+    EmptyUpload,
+    IdempotencyConflict,
+    StorageFull,
+    UnsupportedType,
+    UploadTooLarge,
+)
+from documents.models import Collection, Document, Status
+
+pytestmark = pytest.mark.django_db
+
+
+def create(collection: Collection, content: bytes, name: str = "note.txt", **given: Any) -> services.Accepted:
+    return services.document_create(
+        user=collection.owner, collection=collection, upload=ContentFile(content, name=name), **given
+    )
+
+
+def stored() -> set[str]:
+    root = Path(default_storage.location)
+    return {str(path) for path in root.rglob("*") if path.is_file()}
+
+
+def content(document: Document) -> bytes:
+    with document.file.open("rb") as file:
+        return bytes(file.read())
+
+
+def jobs(document: Document) -> int:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_jobs WHERE args->>'document_id' = %s", [str(document.pk)]
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_upload_stores_file_row_and_job(collection: Collection) -> None:
+    accepted = create(collection, b"Some text.", title=" A  title ", tags=["Red", "red ", ""])
+    document = accepted.document
+    assert not accepted.duplicate
+    assert (document.status, document.title, document.tags) == (Status.QUEUED, "A title", ["red"])
+    assert content(document) == b"Some text."
+    assert jobs(document) == 1
+
+
+def test_same_bytes_are_one_document(collection: Collection) -> None:
+    first = create(collection, b"The same.").document
+    before = stored()
+    second = create(collection, b"The same.", name="other.txt")
+    assert second.duplicate
+    assert second.document == first
+    assert stored() == before
+
+
+def test_same_bytes_in_another_collection_are_another_document(collection: Collection, charlie: User) -> None:
+    first = create(collection, b"The same.").document
+    second = create(services.collection_private(user=charlie), b"The same.")
+    assert not second.duplicate
+    assert second.document != first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_bytes_at_the_same_time_are_one_document(collection: Collection) -> None:
+    before = stored()
+    barrier, results = threading.Barrier(4), []
+
+    def upload() -> None:
+        barrier.wait()
+        results.append(create(collection, b"Twice at once."))
+        connections.close_all()
+
+    threads = [threading.Thread(target=upload) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert Document.objects.count() == 1
+    assert len(results) == 4
+    assert sum(not result.duplicate for result in results) == 1
+    assert {result.document.pk for result in results} == {Document.objects.get().pk}
+    assert len(stored() - before) == 1
+
+
+def test_empty_file_is_refused(collection: Collection) -> None:
+    with pytest.raises(EmptyUpload):
+        create(collection, b"")
+    assert Document.objects.count() == 0
+
+
+def test_too_large_is_refused_and_nothing_is_stored(collection: Collection, settings: Any) -> None:
+    settings.UPLOAD_LIMIT = 1024 * 1024
+    before = stored()
+    with pytest.raises(UploadTooLarge, match="1 MB"):
+        create(collection, b"x" * (1024 * 1024 + 1))
+    assert (Document.objects.count(), stored()) == (0, before)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n" + bytes(200), b"PK\x03\x04" + bytes(range(256)) * 4]
+)
+def test_binary_named_txt_is_refused(collection: Collection, content: bytes) -> None:
+    before = stored()
+    with pytest.raises(UnsupportedType):
+        create(collection, content, name="innocent.txt")
+    assert (Document.objects.count(), stored()) == (0, before)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("report\u202efdp.exe.txt", "reportfdp.exe.txt"),
+        ("a\x00b\n.txt", "ab.txt"),
+        ("x" * 300 + ".txt", "x" * 251 + ".txt"),
+        ("...", "document"),
+        ("", "document"),
+    ],
+)
+def test_names_are_made_harmless(given: str, kept: str) -> None:
+    assert services.clean_filename(given) == kept
+
+
+def test_a_strange_name_never_reaches_the_disk(collection: Collection) -> None:
+    document = create(collection, b"Harmless text.", name="../" * 5 + "x" * 280 + "\u202e.txt").document
+    assert document.file.name.startswith("originals/")
+    assert document.file.name.count(".") == 0
+
+
+def test_full_disk_is_said_and_leaves_nothing(collection: Collection, monkeypatch: Any) -> None:
+    def full(*_: Any, **__: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", full)
+    with pytest.raises(StorageFull):
+        create(collection, b"No room for this.")
+    assert Document.objects.count() == 0
+
+
+def test_a_failed_commit_removes_the_file(collection: Collection, monkeypatch: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the queue is broken")
+
+    before = stored()
+    monkeypatch.setattr("documents.tasks.enqueue", broken)
+    with pytest.raises(RuntimeError):
+        create(collection, b"Never kept.")
+    assert (Document.objects.count(), stored()) == (0, before)
+
+
+def test_idempotency_key_answers_with_the_first_document(collection: Collection) -> None:
+    first = create(collection, b"Once.", idempotency_key="k1").document
+    assert create(collection, b"Once.", idempotency_key="k1").document == first
+    with pytest.raises(IdempotencyConflict):
+        create(collection, b"Something else.", idempotency_key="k1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replacing_the_file_queues_it_again(
+    collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    document = make_document(collection, "The old text about herons.")
+    old = document.file.name
+    services.document_replace_file(document=document, upload=ContentFile(b"New text.", name="new.txt"))
+    document.refresh_from_db()
+    assert (document.status, document.content_version) == (Status.QUEUED, 2)
+    assert content(document) == b"New text."
+    assert not default_storage.exists(old)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deletion_leaves_no_file_and_no_row(
+    collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    document = make_document(collection, "Soon to be gone.")
+    name, version = document.file.name, Collection.objects.get(pk=collection.pk).corpus_version
+    services.document_delete(document=document)
+    assert not Document.objects.filter(pk=document.pk).exists()
+    assert not default_storage.exists(name)
+    assert Collection.objects.get(pk=collection.pk).corpus_version > version
+
+
+def test_cancel_ends_failed_with_the_reason(collection: Collection) -> None:
+    document = create(collection, b"Too slow.").document
+    services.document_cancel(document=document)
+    document.refresh_from_db()
+    assert (document.status, document.reason) == (Status.FAILED, "cancelled")
+
+
+def test_moving_takes_passages_and_vectors_along(
+    collection: Collection, make_document: Callable[..., Document], alice: User
+) -> None:
+    document = make_document(collection, "A text that moves house.")
+    other = services.collection_create(owner=alice, name="Other")
+    services.document_update(document=document, collection=other)
+    assert set(document.chunks.values_list("collection", flat=True)) == {other.pk}
+    assert set(document.chunks.values_list("embeddings__collection", flat=True)) == {other.pk}
+
+
+def test_private_collection_is_made_once_and_takes_no_members(alice: User, bob: User) -> None:
+    private = services.collection_private(user=alice)
+    assert services.collection_private(user=alice) == private
+    with pytest.raises(ValidationError):
+        services.membership_set(collection=private, user=bob, role="viewer")
+    with pytest.raises(ValidationError):
+        services.collection_delete(collection=private)
+
+
+def test_database_refuses_what_python_would_let_through(collection: Collection) -> None:
+    document = create(collection, b"Some text.").document
+    for wrong in ({"status": "failed", "reason": ""}, {"status": "ready"}, {"percent": 101}, {"size": 0}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Document.objects.filter(pk=document.pk).update(**wrong)

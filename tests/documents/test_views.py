@@ -1,0 +1,270 @@
+"""Pages about documents and collections, tried as owner (alice), viewer (bob) and stranger (charlie)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from documents.highlight import Piece, cut
+from documents.models import Collection, Document, Page, Role, Status
+from documents.services import document_fail
+
+SignIn = Callable[[User | None], Client]
+LIST = "/documents/"
+
+
+@pytest.fixture
+def browser(db: None) -> SignIn:
+    def sign_in(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def document(collection: Collection, make_document: Any) -> Document:
+    text = "The boiler was built by Marlow <& Sons> in 1904. It runs on Sundays."
+    made: Document = make_document(collection, text, title="Boiler <manual>")
+    return made
+
+
+def test_visitor_is_sent_to_sign_in(browser: SignIn) -> None:
+    for address in (LIST, "/", "/search/", "/ask/", "/collections/", "/account/"):
+        response = browser(None).get(address)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/login/")
+
+
+def test_list_shows_what_is_visible_and_no_more(
+    browser: SignIn, alice: User, bob: User, charlie: User, document: Document
+) -> None:
+    title = "Boiler &lt;manual&gt;"
+    assert title in browser(alice).get(LIST).content.decode()
+    seen_by_bob = browser(bob).get(LIST).content.decode()
+    assert title in seen_by_bob
+    assert f"/documents/{document.pk}/delete/" not in seen_by_bob
+    assert title not in browser(charlie).get(LIST).content.decode()
+
+
+def test_list_takes_four_queries_besides_session_and_user(
+    browser: SignIn, alice: User, collection: Collection, upload: Any
+) -> None:
+    client = browser(alice)
+    for number in range(8):
+        upload(collection, f"Text number {number}.", tags=[f"tag-{number}"])
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(LIST).status_code == 200
+    asked = [query["sql"] for query in queries if "django_session" not in query["sql"]]
+    assert len([sql for sql in asked if 'FROM "auth_user"' not in sql]) <= 5
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=boiler", True),
+        ("q=ferry", False),
+        ("collection=research", True),
+        ("collection=elsewhere", False),
+        ("status=ready", True),
+        ("status=failed", False),
+        ("type=text&tag=", True),
+        ("type=pdf", False),
+        ("tag=%00", False),
+        ("page=999", True),
+    ],
+)
+def test_filters(browser: SignIn, alice: User, document: Document, query: str, found: bool) -> None:
+    response = browser(alice).get(f"{LIST}?{query}")
+    assert (str(document.pk) in response.content.decode()) is found
+
+
+def test_htmx_gets_the_part_only(browser: SignIn, alice: User, document: Document) -> None:
+    part = browser(alice).get(LIST, headers={"HX-Request": "true"})
+    assert part["Vary"].count("HX-Request")
+    assert "<html" not in part.content.decode()
+    assert str(document.pk) in part.content.decode()
+
+
+def test_plain_upload_of_several_files(browser: SignIn, alice: User, collection: Collection) -> None:
+    files = [
+        SimpleUploadedFile("one.txt", b"Words of the first file."),
+        SimpleUploadedFile("two.txt", b"Words of the second file."),
+        SimpleUploadedFile("none.txt", b""),
+    ]
+    given = {"file": files, "collection": "research", "tags": "Ships, quay"}
+    page = browser(alice).post("/documents/upload/", given, follow=True).content.decode()
+    assert set(Document.objects.values_list("title", flat=True)) == {"one", "two"}
+    assert Document.objects.get(title="one").tags == ["ships", "quay"]
+    assert "none.txt: The file is empty." in page
+
+
+def test_plain_upload_is_refused_where_one_may_only_read(
+    browser: SignIn, bob: User, collection: Collection
+) -> None:
+    given = {"file": SimpleUploadedFile("one.txt", b"Words."), "collection": "research"}
+    browser(bob).post("/documents/upload/", given)
+    assert not Document.objects.exists()
+
+
+def test_document_page_is_404_for_a_stranger_as_if_it_did_not_exist(
+    browser: SignIn, alice: User, bob: User, charlie: User, document: Document
+) -> None:
+    address = document.get_absolute_url()
+    assert browser(alice).get(address).status_code == 200
+    assert browser(bob).get(address).status_code == 200
+    assert browser(charlie).get(address).status_code == 404
+    absent = reverse("document-detail", args=["00000000-0000-0000-0000-000000000000"])
+    assert browser(alice).get(absent).status_code == 404
+
+
+def test_cited_characters_are_marked_and_escaped(browser: SignIn, alice: User, document: Document) -> None:
+    text = Page.objects.get(document=document).text
+    start = text.index("Marlow")
+    address = f"{document.get_absolute_url()}?page=1&start={start}&end={start + len('Marlow <& Sons>')}"
+    page = browser(alice).get(address).content.decode()
+    assert 'data-testid="passage-mark" tabindex="-1">Marlow &lt;&amp; Sons&gt;</mark>' in page
+
+
+def test_passage_is_marked_by_its_number(browser: SignIn, alice: User, document: Document) -> None:
+    chunk = document.chunks.get()
+    page = browser(alice).get(f"{document.get_absolute_url()}?chunk={chunk.pk}").content.decode()
+    assert 'id="mark"' in page
+    assert f'id="chunk-{chunk.pk}" class="is-marked"' in page
+
+
+def test_passage_that_is_gone_marks_nothing_and_says_so(
+    browser: SignIn, alice: User, document: Document
+) -> None:
+    address = f"{document.get_absolute_url()}?page=1&chunk=999999999&start=0&end=5"
+    page = browser(alice).get(address).content.decode()
+    assert 'id="mark"' not in page
+    assert "read again since this passage was cited" in page
+
+
+@pytest.mark.parametrize(
+    "query", ["page=x&start=-1&end=é", "page=99999999999999999999", "box=1,2&box=nan,1,2,3&chunk=²"]
+)
+def test_odd_places_are_no_errors(browser: SignIn, alice: User, document: Document, query: str) -> None:
+    assert browser(alice).get(f"{document.get_absolute_url()}?{query}").status_code == 200
+
+
+def test_failed_document_tells_why(browser: SignIn, bob: User, collection: Collection, upload: Any) -> None:
+    document = upload(collection, "Words.")
+    document_fail(document_id=document.pk, reason="Page 3 is damaged.", detail="Traceback: secret")
+    page = browser(bob).get(document.get_absolute_url()).content.decode()
+    assert "Page 3 is damaged." in page
+    assert "Traceback" not in page
+
+
+def test_only_editors_change_a_document(
+    browser: SignIn, alice: User, bob: User, charlie: User, document: Document
+) -> None:
+    for action in ("edit", "cancel", "retry", "delete"):
+        address = reverse(f"document-{action}", args=[document.pk])
+        assert browser(bob).post(address, {"title": "Mine"}).status_code == 403
+        assert browser(charlie).post(address, {"title": "Mine"}).status_code == 404
+    address = reverse("document-edit", args=[document.pk])
+    browser(alice).post(address, {"title": "  New title ", "tags": "B, a"})
+    document.refresh_from_db()
+    assert (document.title, document.tags, document.status) == ("New title", ["b", "a"], Status.QUEUED)
+
+
+def test_delete_asks_first(browser: SignIn, alice: User, document: Document) -> None:
+    address = reverse("document-delete", args=[document.pk])
+    assert b"cannot be undone" in browser(alice).get(address).content
+    assert Document.objects.exists()
+    assert browser(alice).post(address)["Location"] == LIST
+    assert not Document.objects.exists()
+
+
+def test_cancel_goes_back_to_our_pages_only(
+    browser: SignIn, alice: User, collection: Collection, upload: Any
+) -> None:
+    address = reverse("document-cancel", args=[upload(collection, "Words.").pk])
+    assert browser(alice).post(address, {"next": "/documents/?page=2"})["Location"] == "/documents/?page=2"
+    assert browser(alice).post(address, {"next": "//elsewhere.example/"})["Location"] == LIST
+    assert Document.objects.get().reason == "cancelled"
+
+
+def test_collection_pages(
+    browser: SignIn, alice: User, bob: User, charlie: User, collection: Collection
+) -> None:
+    address = reverse("collection-detail", args=["research"])
+    assert b"Add or change" in browser(alice).get(address).content
+    assert b"Add or change" not in browser(bob).get(address).content
+    assert browser(charlie).get(address).status_code == 404
+    browser(charlie).post("/collections/", {"name": "Charlie's own"})
+    assert Collection.objects.get(name="Charlie's own").owner == charlie
+
+
+def test_members(browser: SignIn, alice: User, bob: User, charlie: User, collection: Collection) -> None:
+    add = reverse("collection-member-set", args=["research"])
+    assert browser(bob).post(add, {"username": "bob", "role": "manager"}).status_code == 403
+    assert browser(charlie).post(add, {"username": "charlie", "role": "viewer"}).status_code == 404
+    browser(alice).post(add, {"username": "charlie", "role": "editor"})
+    assert collection.memberships.get(user=charlie).role == Role.EDITOR
+    page = browser(alice).post(add, {"username": "nobody", "role": "editor"}, follow=True)
+    assert b"no user of that name" in page.content
+    page = browser(alice).post(add, {"username": "alice", "role": "editor"}, follow=True)
+    assert b"owner has every right" in page.content
+    browser(alice).post(reverse("collection-member-remove", args=["research"]), {"username": "charlie"})
+    assert not collection.memberships.filter(user=charlie).exists()
+
+
+def test_collection_with_documents_is_not_deleted(
+    browser: SignIn, alice: User, bob: User, collection: Collection, upload: Any
+) -> None:
+    address = reverse("collection-delete", args=["research"])
+    assert browser(bob).post(address).status_code == 403
+    upload(collection, "Words.")
+    assert b"still holds documents" in browser(alice).post(address, follow=True).content
+    Document.objects.all().delete()
+    browser(alice).post(address)
+    assert not Collection.objects.filter(slug="research").exists()
+
+
+def test_token_is_shown_once_and_revoked_by_its_owner(browser: SignIn, alice: User, bob: User) -> None:
+    page = browser(alice).post("/account/tokens/", {"name": "import"}).content.decode()
+    assert 'data-testid="token-secret">dp_' in page
+    token = alice.api_tokens.get()  # type: ignore[attr-defined]
+    assert 'data-testid="token-secret"' not in browser(alice).get("/account/").content.decode()
+    revoke = reverse("token-revoke", args=[token.pk])
+    assert browser(bob).post(revoke).status_code == 404
+    browser(alice).post(revoke)
+    assert not alice.api_tokens.exists()  # type: ignore[attr-defined]
+
+
+def test_theme_comes_with_the_page(browser: SignIn, alice: User) -> None:
+    client = browser(alice)
+    client.cookies["theme"] = "dark"
+    assert b'data-theme="dark"' in client.get(LIST).content
+    client.cookies["theme"] = '"><script>'
+    assert b"data-theme=" not in client.get(LIST).content.split(b"<head>")[0]
+
+
+def test_no_page_needs_inline_code_or_style(browser: SignIn, alice: User, document: Document) -> None:
+    for address in ("/", LIST, document.get_absolute_url(), "/search/?q=boiler", "/ask/", "/account/"):
+        page = browser(alice).get(address).content.decode()
+        for forbidden in (" style=", " onclick=", "<style", "<script>", "javascript:"):
+            assert forbidden not in page
+
+
+def test_cut_joins_overlapping_spans_and_stays_within_the_text() -> None:
+    assert cut("abcdef", [(4, 99), (1, 3), (2, 3), (-5, 0), (3, 3)]) == [
+        Piece("a"),
+        Piece("bc", marked=True),
+        Piece("d"),
+        Piece("ef", marked=True),
+    ]
+    assert cut("", [(0, 1)]) == []

@@ -1,0 +1,215 @@
+"""Search, questions and answers as pages, tried as owner (alice), viewer (bob) and stranger (charlie)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from documents.models import Collection, Document
+from documents.services import document_delete
+from search.models import Answer, Citation, Conversation
+from search.presentation import excerpt
+from search.types import Hit
+
+SignIn = Callable[[User], Client]
+QUOTE = "The boiler was built by Marlow & Sons in 1904."
+
+
+@pytest.fixture
+def browser(db: None) -> SignIn:
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def document(collection: Collection, make_document: Any) -> Document:
+    made: Document = make_document(collection, f"{QUOTE} It runs on Sundays.", title="Boiler manual")
+    return made
+
+
+@pytest.fixture
+def answer(bob: User, document: Document) -> Answer:
+    """Bob's, finished: one sentence with evidence, one without."""
+    chunk = document.chunks.get()
+    conversation = Conversation.objects.create(owner=bob, title="Boiler")
+    made = Answer.objects.create(
+        conversation=conversation,
+        asked_by=bob,
+        question="Who built the boiler?",
+        state=Answer.State.DONE,
+        finished_at=now(),
+        sentences=[
+            {"text": "Marlow & Sons built it.", "citations": [1], "supported": True},
+            {"text": "It is loud.", "citations": [], "supported": False},
+        ],
+    )
+    Citation.objects.create(
+        answer=made,
+        n=1,
+        document=document,
+        chunk_id=chunk.pk,
+        content_hash=chunk.content_hash,
+        page=1,
+        quote=QUOTE,
+        start=chunk.start,
+        end=chunk.start + len(QUOTE),
+        boxes=[[1, 10, 20.25, 30, 40], [2, 1, 1, 1, 1]],
+    )
+    return made
+
+
+def test_search_shows_marked_words_and_opens_the_passage(
+    browser: SignIn, bob: User, document: Document
+) -> None:
+    page = browser(bob).get("/search/", {"q": "who built the boiler", "mode": "keyword"}).content.decode()
+    assert "<mark>boiler</mark>" in page
+    assert "Marlow &amp; Sons" in page
+    assert f"{document.get_absolute_url()}?page=1&amp;chunk=" in page
+
+
+def test_search_finds_nothing_for_a_stranger(browser: SignIn, charlie: User, document: Document) -> None:
+    for mode in ("hybrid", "vector", "keyword"):
+        page = browser(charlie).get("/search/", {"q": "boiler", "mode": mode})
+        assert b"Nothing found" in page.content
+
+
+@pytest.mark.parametrize(
+    "query", ["", "q=&mode=hybrid", "q=x&mode=nonsense", "q=%00", "q=boiler&collection=elsewhere"]
+)
+def test_search_without_a_query_or_with_an_odd_one(
+    browser: SignIn, bob: User, document: Document, query: str
+) -> None:
+    response = browser(bob).get(f"/search/?{query}")
+    assert response.status_code == 200
+    assert b'data-testid="search-result"' not in response.content
+
+
+def test_excerpt_begins_a_little_before_the_first_marked_word() -> None:
+    text = "word " * 200 + "boiler at the end"
+    start = text.index("boiler")
+    hit: Any = Hit.__new__(Hit)
+    object.__setattr__(hit, "text", text)
+    object.__setattr__(hit, "highlights", ((start, start + 6),))
+    pieces = excerpt(hit)
+    assert pieces[0].text == "… "
+    assert len("".join(piece.text for piece in pieces)) < 200
+    assert [piece.text for piece in pieces if piece.marked] == ["boiler"]
+
+
+def test_answer_page_is_the_askers_alone(
+    browser: SignIn, alice: User, bob: User, charlie: User, answer: Answer
+) -> None:
+    address = reverse("answer-detail", args=[answer.pk])
+    page = browser(bob).get(address).content.decode()
+    assert "Marlow &amp; Sons built it." in page
+    assert page.count('data-testid="answer-sentence"') == 2
+    assert page.count('data-testid="unsupported"') == 1
+    for stranger in (alice, charlie):
+        assert browser(stranger).get(address).status_code == 404
+        assert browser(stranger).post(reverse("answer-stop", args=[answer.pk])).status_code == 404
+
+
+def test_citation_opens_the_quoted_words(browser: SignIn, bob: User, answer: Answer) -> None:
+    client = browser(bob)
+    page = client.get(reverse("answer-detail", args=[answer.pk])).content.decode()
+    before = page.split('data-n="1"')[0]
+    address = before[before.rindex('href="') + 6 :].split('"')[0].replace("&amp;", "&")
+    assert address.endswith("&box=10.0,20.2,30.0,40.0#mark")
+    opened = client.get(address.split("#")[0]).content.decode()
+    assert f'tabindex="-1">{QUOTE.replace("&", "&amp;")}</mark>' in opened
+
+
+def test_quotes_are_withdrawn_with_the_document(
+    browser: SignIn, bob: User, answer: Answer, document: Document
+) -> None:
+    document_delete(document=document)
+    page = browser(bob).get(reverse("answer-detail", args=[answer.pk])).content.decode()
+    assert "Marlow" not in page
+    assert "This source was withdrawn" in page
+
+
+def test_quotes_are_withheld_from_one_who_was_shut_out(
+    browser: SignIn, bob: User, answer: Answer, collection: Collection
+) -> None:
+    collection.memberships.all().delete()
+    page = browser(bob).get(reverse("answer-detail", args=[answer.pk])).content.decode()
+    assert "Marlow" not in page
+    assert "Boiler manual" not in page
+
+
+def test_htmx_gets_the_answer_alone(browser: SignIn, bob: User, answer: Answer) -> None:
+    response = browser(bob).get(reverse("answer-detail", args=[answer.pk]), headers={"HX-Request": "true"})
+    assert response.content.decode().strip().startswith("<article")
+
+
+def test_running_answer_can_be_stopped_and_is_taken_up(browser: SignIn, bob: User, answer: Answer) -> None:
+    Answer.objects.update(state=Answer.State.RUNNING, finished_at=None)
+    page = browser(bob).get(reverse("answer-detail", args=[answer.pk])).content.decode()
+    assert f'data-answer="{answer.pk}" data-state="running"' in page
+    assert 'http-equiv="refresh"' in page
+    browser(bob).post(reverse("answer-stop", args=[answer.pk]))
+    answer.refresh_from_db()
+    assert answer.stop_requested
+
+
+def test_feedback_is_kept_and_shown(browser: SignIn, bob: User, charlie: User, answer: Answer) -> None:
+    address = reverse("answer-feedback", args=[answer.pk])
+    assert browser(charlie).post(address, {"rating": "1"}).status_code == 404
+    page = browser(bob).post(address, {"rating": "-1"}, follow=True).content.decode()
+    assert 'aria-pressed="true" data-testid="rate-down"' in page
+
+
+def test_conversation_leads_to_its_latest_answer_and_can_be_deleted(
+    browser: SignIn, bob: User, charlie: User, answer: Answer
+) -> None:
+    address = reverse("conversation-detail", args=[answer.conversation_id])
+    assert browser(bob).get(address)["Location"] == f"/ask/{answer.pk}/"
+    assert browser(charlie).get(address).status_code == 404
+    remove = reverse("conversation-delete", args=[answer.conversation_id])
+    assert browser(charlie).post(remove).status_code == 404
+    browser(bob).post(remove)
+    assert not Answer.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_question_without_javascript_ends_on_the_finished_answer(
+    browser: SignIn, bob: User, document: Document
+) -> None:
+    response = browser(bob).post("/ask/", {"question": "Who built the boiler?"}, follow=True)
+    page = response.content.decode()
+    assert response.redirect_chain[0][0] == f"/ask/{Answer.objects.get().pk}/"
+    assert 'data-testid="answer-sentence"' in page
+    assert "Marlow &amp; Sons" in page
+
+
+@pytest.mark.parametrize("given", [{"question": "  "}, {"question": "x" * 4001}])
+def test_questions_that_are_none(browser: SignIn, bob: User, given: dict[str, str]) -> None:
+    assert browser(bob).post("/ask/", given).status_code == 400
+    assert not Answer.objects.exists()
+
+
+def test_questions_are_kept_within_what_is_visible(
+    browser: SignIn, charlie: User, collection: Collection
+) -> None:
+    response = browser(charlie).post("/ask/", {"question": "Who?", "collections": ["research"]})
+    assert response.status_code == 400
+    assert not Answer.objects.exists()
+
+
+def test_home_welcomes_and_then_shows_what_there_is(
+    browser: SignIn, bob: User, charlie: User, answer: Answer
+) -> None:
+    assert b"Start with a document" in browser(charlie).get("/").content
+    page = browser(bob).get("/").content.decode()
+    assert "Boiler manual" in page
+    assert reverse("conversation-detail", args=[answer.conversation_id]) in page

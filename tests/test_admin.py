@@ -1,0 +1,170 @@
+"""The admin as superuser, as curator (staff: works where a manager) and as somebody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from documents.models import Collection, Document, Role, Status
+from documents.services import collection_create, document_fail, membership_set
+from search.models import Answer, Conversation
+
+DOCUMENTS = "/admin/documents/document/"
+COLLECTIONS = "/admin/documents/collection/"
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password="root-password"))
+    return client
+
+
+@pytest.fixture
+def curator(bob: User, collection: Collection) -> Client:
+    """Bob, made staff and a manager of ``collection``; no model permissions."""
+    bob.is_staff = True
+    bob.save()
+    membership_set(collection=collection, user=bob, role=Role.MANAGER)
+    client = Client()
+    client.force_login(bob)
+    return client
+
+
+@pytest.fixture
+def elsewhere(charlie: User, upload: Any) -> Document:
+    kept: Document = upload(
+        collection_create(owner=charlie, name="Elsewhere"), "Charlie's words.", title="Not theirs"
+    )
+    return kept
+
+
+def test_every_page_opens_for_a_superuser(root: Client, collection: Collection, make_document: Any) -> None:
+    document = make_document(collection, "The boiler was built in 1904.")
+    owner = collection.owner
+    conversation = Conversation.objects.create(owner=owner, title="Boiler")
+    answer = Answer.objects.create(conversation=conversation, asked_by=owner, question="Who?")
+    chunk = document.chunks.get()
+    for app, model, pk in (
+        ("documents", "collection", collection.pk),
+        ("documents", "document", document.pk),
+        ("documents", "chunk", chunk.pk),
+        ("documents", "embeddingspace", None),
+        ("search", "conversation", conversation.pk),
+        ("search", "answer", answer.pk),
+        ("search", "feedback", None),
+    ):
+        assert root.get(reverse(f"admin:{app}_{model}_changelist"), {"q": "b"}).status_code == 200
+        if pk is not None:
+            assert root.get(reverse(f"admin:{app}_{model}_change", args=[pk])).status_code == 200
+
+
+def test_ordinary_users_stay_out(collection: Collection) -> None:
+    client = Client()
+    client.force_login(collection.owner)
+    assert client.get(DOCUMENTS)["Location"].startswith("/admin/login/")
+
+
+def test_curator_sees_what_they_manage_and_no_more(
+    curator: Client, collection: Collection, upload: Any, elsewhere: Document
+) -> None:
+    managed = upload(collection, "Words.", title="Theirs to keep")
+    page = curator.get(DOCUMENTS).content.decode()
+    assert "Theirs to keep" in page
+    assert "Not theirs" not in page
+    assert "Elsewhere" not in curator.get(COLLECTIONS).content.decode()
+    assert curator.get(f"{DOCUMENTS}{managed.pk}/change/").status_code == 200
+    assert curator.get(f"{DOCUMENTS}{elsewhere.pk}/change/").status_code == 302
+    assert curator.get(f"{COLLECTIONS}{elsewhere.collection_id}/change/").status_code == 302
+    assert curator.get("/admin/search/answer/").status_code == 403
+
+
+def test_curator_uploads_into_managed_collections_only(
+    curator: Client, collection: Collection, elsewhere: Document
+) -> None:
+    def given(into: int, content: bytes) -> dict[str, Any]:
+        return {
+            "upload": SimpleUploadedFile("new.txt", content),
+            "collection": into,
+            "title": "",
+            "tags": "A, b",
+        }
+
+    curator.post(f"{DOCUMENTS}add/", given(elsewhere.collection_id, b"Some words."))
+    assert not Document.objects.filter(filename="new.txt").exists()
+    assert curator.post(f"{DOCUMENTS}add/", given(collection.pk, b"Some words.")).status_code == 302
+    document = Document.objects.get(filename="new.txt")
+    assert (document.title, document.tags, document.status) == ("new", ["a", "b"], Status.QUEUED)
+
+
+def test_refused_file_is_an_error_of_the_form(root: Client, collection: Collection) -> None:
+    given = {"upload": SimpleUploadedFile("new.bin", bytes(range(256)) * 8), "collection": collection.pk}
+    response = root.post(f"{DOCUMENTS}add/", given)
+    assert response.status_code == 200
+    assert b"not supported" in response.content
+    assert not Document.objects.exists()
+
+
+def test_new_title_goes_through_the_service_and_reindexes(
+    root: Client, collection: Collection, make_document: Any
+) -> None:
+    document = make_document(collection, "The boiler was built in 1904.")
+    given = {"title": "Boiler", "tags": "steam", "collection": collection.pk}
+    assert root.post(f"{DOCUMENTS}{document.pk}/change/", given).status_code == 302
+    document.refresh_from_db()
+    assert (document.title, document.tags, document.status) == ("Boiler", ["steam"], Status.QUEUED)
+
+
+def test_traceback_is_for_superusers(
+    root: Client, curator: Client, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    document_fail(document_id=document.pk, reason="Damaged.", detail="Traceback of the parser")
+    address = f"{DOCUMENTS}{document.pk}/change/"
+    assert b"Traceback of the parser" in root.get(address).content
+    assert b"Traceback of the parser" not in curator.get(address).content
+
+
+def test_actions_and_deletion(
+    curator: Client, collection: Collection, make_document: Any, elsewhere: Document
+) -> None:
+    document = make_document(collection, "The boiler was built in 1904.")
+    chosen = {"_selected_action": [str(document.pk), str(elsewhere.pk)]}
+    curator.post(DOCUMENTS, {"action": "reindex", **chosen})
+    document.refresh_from_db()
+    assert document.status == Status.QUEUED
+    curator.post(DOCUMENTS, {"action": "cancel", **chosen})
+    document.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (document.reason, elsewhere.reason) == ("cancelled", "")
+    curator.post(DOCUMENTS, {"action": "delete_selected", "post": "yes", **chosen})
+    assert list(Document.objects.all()) == [elsewhere]
+
+
+def test_members_are_set_through_the_collection(
+    curator: Client, collection: Collection, charlie: User
+) -> None:
+    bob_in = collection.memberships.get()
+    given = {
+        "name": "Research",
+        "description": "",
+        "memberships-TOTAL_FORMS": "2",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": bob_in.pk,
+        "memberships-0-collection": collection.pk,
+        "memberships-0-user": bob_in.user_id,
+        "memberships-0-role": Role.MANAGER,
+        "memberships-1-collection": collection.pk,
+        "memberships-1-user": charlie.pk,
+        "memberships-1-role": Role.EDITOR,
+    }
+    assert curator.post(f"{COLLECTIONS}{collection.pk}/change/", given).status_code == 302
+    assert collection.memberships.get(user=charlie).role == Role.EDITOR
+    given |= {"memberships-1-user": collection.owner_id}
+    refused = curator.post(f"{COLLECTIONS}{collection.pk}/change/", given)
+    assert b"owner has every right" in refused.content
