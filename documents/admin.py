@@ -6,7 +6,7 @@ only here. Whatever is changed goes through the same services as everywhere else
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -230,11 +230,11 @@ class DocumentAdmin(CuratedAdmin):
         """Nothing: ``save_model`` has left it all to the services."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        services.document_delete(document=obj)
+        services.document_delete(document=obj, user=cast(User, request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for document in queryset:
-            services.document_delete(document=document)
+            services.document_delete(document=document, user=cast(User, request.user))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Counts what goes, instead of listing every passage and asking leave for each."""

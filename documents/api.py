@@ -100,7 +100,7 @@ class DocumentView(APIView):
     @extend_schema(responses={204: None}, tags=["documents"])
     def delete(self, request: Request, pk: UUID) -> Response:
         """Delete the document, its file, its passages and its vectors."""
-        services.document_delete(document=writable_document(request, pk))
+        services.document_delete(document=writable_document(request, pk), user=caller(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -15,8 +15,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 
-from documents.exceptions import NotAllowed
-from documents.models import Collection, Document
+from documents.exceptions import Deleted, NotAllowed
+from documents.models import Collection, Deletion, Document
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -37,8 +37,21 @@ def visible_document(request: Request, pk: UUID) -> Document:
     found = Document.objects.visible_to(caller(request)).select_related("collection", "uploaded_by")
     document: Document | None = found.filter(pk=pk).first()
     if document is None:
+        raise_if_deleted(request, pk)
         raise Http404
     return document
+
+
+def raise_if_deleted(request: Request, pk: UUID) -> None:
+    """410 with the record of the deletion, for those who could manage the document."""
+    found = Deletion.objects.visible_to(caller(request)).select_related("deleted_by").filter(pk=pk).first()
+    if found is not None:
+        raise Deleted(
+            deleted_at=found.deleted_at.isoformat(),
+            deleted_by=found.deleted_by.get_username() if found.deleted_by else None,
+            pages=found.page_count,
+            chunks=found.chunk_count,
+        )
 
 
 def writable_document(request: Request, pk: UUID) -> Document:

@@ -49,6 +49,20 @@ class StorageFull(DocumentError):
     status = 507
 
 
+class AlreadyThere(DocumentError):
+    """Another document of this collection has exactly this content."""
+
+    code = "already-there"
+    status = 409
+
+
+class Deleted(DocumentError):
+    """This document was deleted."""
+
+    code = "deleted"
+    status = 410
+
+
 class NotAllowed(DocumentError):
     """Your role in this collection does not allow that."""
 

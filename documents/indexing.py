@@ -24,8 +24,9 @@ from documents.files import local_copy
 from documents.models import Chunk, Document, Embedding, EmbeddingSpace, Page, Stage, Status
 from documents.parsing.jail import parse_in_jail
 from documents.parsing.types import ParsedDocument
-from documents.services import clean_title, touch_corpus
+from documents.services import touch_corpus
 from documents.spaces import ensure_active_space
+from documents.uploads import clean_title
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 BM25_INDEX = "chunk_context_bm25"
 TSVECTOR_INDEX = "chunk_context_tsvector"
 TEXT_CONFIG = "english"
+#: As seconds, so that no session's time zone changes how it reads.
+SERVER_START = "extract(epoch FROM pg_postmaster_start_time())::text"
 
 
 def create_index(cursor: Any) -> None:
@@ -52,7 +54,7 @@ def backend() -> Backend:
     """What the lexical leg can use now. Asked for every search: a restart of the server changes it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT obj_description(to_regclass(%s)), pg_postmaster_start_time()::text, to_regclass(%s)",
+            f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, to_regclass(%s)",
             [BM25_INDEX, BM25_INDEX],
         )
         comment, started, index = cursor.fetchone()
@@ -103,5 +105,5 @@ def is_whole(cursor: Any) -> bool:
 
 
 def mark_sound(cursor: Any) -> None:
-    cursor.execute("SELECT pg_postmaster_start_time()::text")
+    cursor.execute(f"SELECT {SERVER_START}")
     cursor.execute(f"COMMENT ON INDEX {BM25_INDEX} IS %s", [sound_since(cursor.fetchone()[0])])

@@ -21,6 +21,7 @@ from pgvector.django import HalfVectorField
 from documents.querysets import (
     ChunkQuerySet,
     CollectionQuerySet,
+    DeletionQuerySet,
     DocumentQuerySet,
     EmbeddingQuerySet,
 )
@@ -172,6 +173,27 @@ class Document(models.Model):
         from django.urls import reverse
 
         return reverse("document-detail", args=[self.pk])
+
+
+class Deletion(models.Model):
+    """That a document was deleted, when and by whom; nothing of what was in it."""
+
+    document_id = models.UUIDField(primary_key=True)
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="deletions")
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    deleted_at = models.DateTimeField(db_default=Now(), editable=False)
+    page_count = models.PositiveIntegerField(_("pages"))
+    chunk_count = models.PositiveIntegerField(_("passages"))
+
+    objects = DeletionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-deleted_at"]
+
+    def __str__(self) -> str:
+        return str(self.document_id)
 
 
 class Page(models.Model):

@@ -54,6 +54,14 @@ def memberships_of(user_id: Any) -> models.QuerySet[Any]:
     return Membership.objects.filter(user_id=user_id).values("collection_id")
 
 
+class DeletionQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User) -> Self:
+        """Records of documents that the user could have managed."""
+        from documents.models import Collection
+
+        return self.filter(collection__in=Collection.objects.manageable_by(user).values("pk"))
+
+
 class DocumentQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Self:
         return self._in(lambda collections: collections.visible_to(user))
@@ -98,6 +106,8 @@ class DocumentQuerySet(models.QuerySet[Any]):
 #: Candidates the HNSW scan keeps; pgvector's own limit is 1,000.
 EF_SEARCH = 100
 EF_SEARCH_LIMIT = 1000
+#: Up to so many allowed rows are scanned exactly.
+EXACT_ROWS = 10_000
 
 #: (primary key of the passage, score; higher is better), best first.
 Scored = list[tuple[int, float]]
@@ -207,9 +217,12 @@ class EmbeddingQuerySet(PassageQuerySet):
     def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
         """The ``k`` passages nearest to ``vector`` by cosine, or all allowed ones where fewer are.
 
-        The HNSW scan stops at ``hnsw.max_scan_tuples``, and a condition that few rows meet can leave
-        it short: then the allowed rows are scanned exactly.
+        Few allowed rows are scanned exactly: that is as fast, and the graph may hardly connect them
+        (those of a small collection that stands apart from a large one are reached late or never).
+        The HNSW scan stops at ``hnsw.max_scan_tuples``: when it comes back short, exactly as well.
         """
+        if self.are_few(space):
+            return self.by_scan(vector, space, k).rows()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), "
@@ -218,6 +231,10 @@ class EmbeddingQuerySet(PassageQuerySet):
             )
             found = self.by_index(vector, space, k).rows()
         return found if len(found) == k else self.by_scan(vector, space, k).rows()
+
+    def are_few(self, space: EmbeddingSpace) -> bool:
+        allowed = self.filter(self._joinable, space_id=space.pk).values("pk")
+        return not allowed[EXACT_ROWS : EXACT_ROWS + 1].exists()
 
     def by_index(self, vector: Any, space: EmbeddingSpace, k: int) -> Self:
         """Ordered by the very expression of the space's partial index, its space named."""

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
-from django.core.files.storage import Storage
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.text import slugify
 
 from documents import metrics, progress
-from documents.exceptions import (
-    EmptyUpload,
-    IdempotencyConflict,
-    StorageFull,
-    UploadTooLarge,
-)
+from documents.exceptions import AlreadyThere, IdempotencyConflict
 from documents.models import (
-    TITLE_LENGTH,
     Chunk,
     Collection,
+    Deletion,
     Document,
     Embedding,
     IdempotencyKey,
@@ -39,14 +27,20 @@ from documents.models import (
     Stage,
     Status,
 )
-from documents.parsing.registry import detect
+from documents.uploads import (
+    checked_digest,
+    clean_filename,
+    clean_tags,
+    clean_title,
+    delete_file,
+    detect_type,
+    discard_file,
+    store_file,
+    title_from_filename,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-FILENAME_LENGTH = 255
-#: Characters that turn the direction of text or hide it: a name must read as what it is.
-INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +262,8 @@ def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepte
     sha256 = checked_digest(upload)
     if sha256 == document.sha256:
         return Accepted(document, duplicate=True)
-    twin = Document.objects.filter(collection_id=document.collection_id, sha256=sha256).first()
-    if twin:
-        return Accepted(twin, duplicate=True)
+    if Document.objects.filter(collection_id=document.collection_id, sha256=sha256).exists():
+        raise AlreadyThere
     filename = clean_filename(upload.name or "") or document.filename
     kind, media_type = detect_type(upload, filename)
     old_name = document.file.name
@@ -315,11 +308,21 @@ def document_cancel(*, document: Document) -> None:
     document_fail(document_id=document.pk, reason="cancelled")
 
 
-def document_delete(*, document: Document) -> None:
-    """Remove row, pages, passages, vectors and file. The file goes when the rows are gone for sure."""
+def document_delete(*, document: Document, user: User | None) -> None:
+    """Remove row, pages, passages, vectors and file. The file goes when the rows are gone for sure.
+
+    A record without any content stays, for those who manage the collection.
+    """
     pk, collection_id, name = document.pk, document.collection_id, document.file.name
     storage = document.file.storage
     with transaction.atomic():
+        Deletion.objects.create(
+            document_id=pk,
+            collection_id=collection_id,
+            deleted_by=user,
+            page_count=document.page_count,
+            chunk_count=document.chunk_count,
+        )
         Document.objects.filter(pk=pk).delete()
         touch_corpus(collection_id)
         transaction.on_commit(lambda: delete_file(storage, name))
@@ -329,74 +332,6 @@ def document_delete(*, document: Document) -> None:
 def touch_corpus(collection_id: int) -> None:
     """Say that what a search in this collection returns may have changed."""
     Collection.objects.filter(pk=collection_id).update(corpus_version=F("corpus_version") + 1)
-
-
-# --- The upload's own checks ----------------------------------------------------------------
-
-
-def checked_digest(upload: File[bytes]) -> str:
-    """The SHA-256 of the upload, read in pieces; refuses what is empty or too large."""
-    if not upload.size:
-        raise EmptyUpload
-    if upload.size > settings.UPLOAD_LIMIT:
-        limit = settings.UPLOAD_LIMIT // (1024 * 1024)
-        raise UploadTooLarge(f"The file is larger than the limit of {limit} MB. Nothing was stored.")
-    digest = hashlib.sha256()
-    for piece in upload.chunks():
-        digest.update(piece)
-    upload.seek(0)
-    return digest.hexdigest()
-
-
-def detect_type(upload: File[bytes], filename: str) -> tuple[str, str]:
-    """Kind and media type, from the upload's bytes."""
-    found = detect(cast(BinaryIO, upload.file), filename)
-    upload.seek(0)
-    return found.kind, found.media_type
-
-
-def store_file(document: Document, upload: File[bytes]) -> None:
-    try:
-        document.file.save(document.filename, upload, save=False)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull from error
-        raise
-
-
-def discard_file(document: Document) -> None:
-    delete_file(document.file.storage, document.file.name)
-
-
-def delete_file(storage: Storage, name: str | None) -> None:
-    if name:
-        storage.delete(name)
-
-
-def clean_filename(name: str) -> str:
-    """A name to show: the last part of the path, without control or direction characters."""
-    last = PurePath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
-    visible = INVISIBLE.sub("", last).strip(" .")
-    if len(visible) > FILENAME_LENGTH:
-        stem, dot, suffix = visible.rpartition(".")
-        suffix = f".{suffix}" if dot and len(suffix) <= 10 else ""
-        visible = (stem if suffix else visible)[: FILENAME_LENGTH - len(suffix)] + suffix
-    return visible or "document"
-
-
-def title_from_filename(filename: str) -> str:
-    stem = PurePath(filename).stem
-    return clean_title(re.sub(r"[_\s]+", " ", stem)) or filename
-
-
-def clean_title(title: str) -> str:
-    return " ".join(INVISIBLE.sub(" ", title).split())[:TITLE_LENGTH]
-
-
-def clean_tags(tags: Iterable[str]) -> list[str]:
-    """Folded, each once, in the order given."""
-    folded = (" ".join(INVISIBLE.sub(" ", tag).split()).casefold()[:50] for tag in tags)
-    return list(dict.fromkeys(tag for tag in folded if tag))
 
 
 def document_for_key(user: User, key: str, sha256: str) -> Document | None:

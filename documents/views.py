@@ -94,7 +94,7 @@ def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     document = editable_document(user, pk)
     if request.method != "POST":
         return render(request, "documents/document_delete.html", {"document": document})
-    delete_document(user, document)
+    services.document_delete(document=document, user=user)
     messages.success(request, _("“%(title)s” was deleted.") % {"title": document.title})
     return redirect("document-list")
 
@@ -154,10 +154,6 @@ def editable_document(user: User, pk: UUID) -> Document:
 
 def may_edit(user: User, document: Document) -> bool:
     return Collection.objects.writable_by(user).filter(pk=document.collection_id).exists()
-
-
-def delete_document(user: User, document: Document) -> None:
-    services.document_delete(document=document)
 
 
 def signed_in(request: HttpRequest) -> User:

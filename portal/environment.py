@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -40,8 +41,8 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def database(url: str, name: str) -> dict[str, object]:
-    """``postgres://user:password@host:port/database`` as Django's dictionary."""
+def database(url: str, name: str) -> dict[str, Any]:
+    """``postgres://user:password@host:port/database?sslmode=require`` as Django's dictionary."""
     parts = urlsplit(url)
     if not url:
         raise ImproperlyConfigured(f"{name} is missing: set both DATABASE_URL and REDIS_URL, or neither.")
@@ -55,6 +56,7 @@ def database(url: str, name: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
+        "OPTIONS": dict(parse_qsl(parts.query, strict_parsing=bool(parts.query))),
     }
 
 

@@ -17,6 +17,8 @@ from rest_framework import exceptions as rest
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
+from documents.exceptions import Deleted
+
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
@@ -37,8 +39,9 @@ def problem(
     code: str = "",
     errors: dict[str, list[str]] | None = None,
     headers: dict[str, str] | None = None,
+    members: dict[str, Any] | None = None,
 ) -> JsonResponse:
-    """A problem object. ``errors`` names what is wrong with each field or parameter."""
+    """A problem object. ``errors`` names what is wrong with each field or parameter, ``members`` adds."""
     title = HTTPStatus(status).phrase
     body: dict[str, Any] = {
         "type": f"urn:portal:problem:{code}" if code else "about:blank",
@@ -46,6 +49,7 @@ def problem(
         "status": status,
         "detail": detail or title,
         "instance": request.path,
+        **(members or {}),
     }
     if errors:
         body["errors"] = errors
@@ -67,7 +71,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 def answer_to(error: Exception, request: HttpRequest) -> JsonResponse | None:
     if isinstance(error, tuple(import_string(path) for path in APP_ERRORS)):
-        return problem(request, error.status, str(error), code=error.code)  # type: ignore[attr-defined]
+        members = error.context if isinstance(error, Deleted) else {}
+        return problem(request, error.status, str(error), code=error.code, members=members)  # type: ignore[attr-defined]
     if isinstance(error, DATABASE_GONE):
         logger.error("the database does not answer: %s", error)
         return problem(request, 503, UNAVAILABLE, headers={"Retry-After": RETRY_SECONDS})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from portal import environment as env
 
@@ -11,10 +12,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- What the environment decides (docs/configuration.md lists each) ------------------------
 
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).expanduser().absolute()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 MODELS_DIR = Path(env.text("MODELS_DIR", str(DATA_DIR / "models")))
 PORT = env.integer("PORT", 8000, minimum=1)
 SECRET_KEY = env.text("SECRET_KEY") or env.kept_secret(DATA_DIR / "secrets" / "django")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# The local names are always allowed: health checks come by them.
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.boolean("DEBUG", default=False)
 HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=False)
 DATABASE_URL = env.text("DATABASE_URL")
@@ -36,6 +39,9 @@ LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 EMBEDDED = not (DATABASE_URL or REDIS_URL)
 
 PROMETHEUS_EXPORT_MIGRATIONS = False
+# With several processes the counts live in files; prometheus_client wants their folder to be there.
+if METRICS_DIR := env.text("PROMETHEUS_MULTIPROC_DIR"):
+    Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
 PROMETHEUS_LATENCY_BUCKETS = (
     *(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
     float("inf"),
@@ -104,12 +110,15 @@ if EMBEDDED:
     from portal.embedded.layout import Layout
 
     EMBEDDED_LAYOUT = Layout(DATA_DIR)
-    DATABASE_ADDRESS = EMBEDDED_LAYOUT.database(env.kept_secret(EMBEDDED_LAYOUT.password_file))
+    DATABASE_ADDRESS: dict[str, Any] = EMBEDDED_LAYOUT.database(
+        env.kept_secret(EMBEDDED_LAYOUT.password_file)
+    )
     REDIS_LOCATION = EMBEDDED_LAYOUT.redis_url
 else:
     DATABASE_ADDRESS = env.database(DATABASE_URL, "DATABASE_URL")
     REDIS_LOCATION = REDIS_URL
 
+DATABASE_OPTIONS = DATABASE_ADDRESS.pop("OPTIONS", {})
 DATABASES = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",
@@ -119,6 +128,7 @@ DATABASES = {
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
             "connect_timeout": 5,
+            **DATABASE_OPTIONS,
         },
     }
 }
@@ -221,7 +231,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        name: {"level": LOG_LEVEL} for name in ("portal", "documents", "search", "procrastinate.worker")
-    },
+    "loggers": {name: {"level": LOG_LEVEL} for name in ("portal", "documents", "search")},
 }

@@ -81,6 +81,13 @@ def wait(answer: Answer, timeout: float = WAIT_SECONDS) -> Answer:
     return Answer.objects.get(pk=answer.pk)
 
 
+def settled(answer: Answer) -> Answer:
+    """The answer, ended as interrupted when the process that wrote it is gone."""
+    if answer.state == Answer.State.RUNNING and recording.answer_interrupt(answer=answer.pk):
+        answer.refresh_from_db()
+    return answer
+
+
 def stop(*, answer: Answer) -> None:
     """Ask for the end, in whichever process the answer is written. What was written stays."""
     Answer.objects.filter(pk=answer.pk, state=Answer.State.RUNNING).update(stop_requested=True)

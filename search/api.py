@@ -165,8 +165,7 @@ class ConversationView(APIView):
 
 def visible_answer(request: Request, pk: UUID) -> Answer:
     found = Answer.objects.visible_to(caller(request)).select_related("conversation")
-    answer: Answer = get_object_or_404(found, pk=pk)
-    return answer
+    return answers.settled(get_object_or_404(found, pk=pk))
 
 
 def visible_conversation(request: Request, pk: UUID) -> Conversation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.text import slugify
 
-from documents import chunking, packing
+from documents.chunking import ChunkOptions
 from documents.ingest import ingest_paths
 from documents.models import Chunk, Collection
 from search import pipeline
@@ -80,6 +80,7 @@ def evaluate(
     """The report of one run. The corpus goes into the collection ``eval-<folder name>``, once."""
     questions = list(read_questions(folder / "questions.jsonl"))
     collection = corpus(folder, user)
+    user = collection.owner  # whoever evaluated this folder first: others may not see it
     places = places_of(collection)
     filters = Filters(collections=(collection.slug,))
     tally = Tally()
@@ -227,11 +228,7 @@ def produced_by(mode: Mode, rerank: Rerank) -> dict[str, Any]:
         "rerank": rerank,
         "embedding_model": settings.EMBEDDING_MODEL,
         "generator": get_generator().name,
-        "reranker": settings.RERANKER_MODEL or None,
+        "reranker": (settings.RERANKER_MODEL or None) if rerank != "off" else None,
         "fusion": {"kind": "convex", "vector_weight": VECTOR_WEIGHT},
-        "chunking": {
-            name.lower(): value
-            for name, value in (vars(chunking) | vars(packing)).items()
-            if name.isupper() and isinstance(value, int | float)
-        },
+        "chunking": asdict(ChunkOptions()),
     }

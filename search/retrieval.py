@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from documents import lexical
-from documents.embedding.registry import get_embedder
+from documents.embedding.queries import embed_query
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Embedding
 from documents.querysets import PassageQuerySet, Scored
@@ -55,7 +55,7 @@ def vector_leg(query: str, request: SearchRequest, user: User, watch: Stopwatch)
     if space is None:
         return []
     with watch.stage("embed"):
-        vector = get_embedder(space.model).embed([query])[0]
+        vector = embed_query(space.model, query)
     with watch.stage("vector"):
         allowed = narrowed(Embedding.objects.all(), request.filters, user)
         return candidates(allowed.nearest(vector, space=space, k=depth(request.limit)))

@@ -160,4 +160,5 @@ def asking(user: User) -> dict[str, Any]:
 
 
 def visible_answer(user: User, pk: UUID) -> Answer:
-    return get_object_or_404(Answer.objects.visible_to(user).select_related("conversation"), pk=pk)
+    found = Answer.objects.visible_to(user).select_related("conversation")
+    return answers.settled(get_object_or_404(found, pk=pk))

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 #: A Unix socket's path ends at 107 bytes; ``.s.PGSQL.5432.lock`` and a slash take 19 of them.
 SOCKET_FOLDER_LIMIT = 107 - 19
@@ -70,7 +71,7 @@ class Layout:
     def redis_url(self) -> str:
         return f"unix://{self.redis_socket}?db=0"
 
-    def database(self, password: str) -> dict[str, object]:
+    def database(self, password: str) -> dict[str, Any]:
         """Django's connection settings."""
         return {
             "NAME": DATABASE,

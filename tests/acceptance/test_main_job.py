@@ -24,7 +24,11 @@ Pump P-101 is serviced every 3 months by the night shift. The seals are replaced
 """
 BOILER = "The boiler in the cellar was built by Ferraro in 1987. It heats the east wing to 21 degrees."
 CONTRACT = [
-    ["Lease contract", "The tenant is the Harbour Museum.", "The lease ends on 30 June 2031."],
+    [
+        "Lease contract",
+        "The tenant is the Harbour Museum.",
+        "The lease of the Harbour Museum ends on 30 June 2031.",
+    ],
     ["Second page", "The monthly rent is 4,200 euros, due on the third working day."],
 ]
 
@@ -50,7 +54,7 @@ def test_main_job_in_a_browser(portal: Portal, browser: Any, files: list[Path]) 
     page = browser.new_context(locale="en-GB").new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.on("console", lambda line: problems.append(line.text) if is_error(line) else None)
     sign_in(page, portal)
 
     page.goto(f"{portal.address}/documents/")
@@ -76,6 +80,11 @@ def test_main_job_in_a_browser(portal: Portal, browser: Any, files: list[Path]) 
     mark = page.wait_for_selector("[data-testid=passage-mark]")
     assert "30 June 2031" in mark.inner_text()
     assert problems == []
+
+
+def is_error(line: Any) -> bool:
+    # htmx reports a request that was under way when the page was left.
+    return line.type == "error" and not line.text.startswith(("htmx:afterRequest", "htmx:sendError"))
 
 
 def ready_titles(client: httpx.Client) -> set[str]:

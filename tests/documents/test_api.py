@@ -199,7 +199,18 @@ def test_a_cancelled_document_says_so(api: Api, alice: User, document: Document)
     assert api(alice).post(f"{DOCUMENTS}{document.pk}/reindex/").json()["status"] == "queued"
 
 
-def test_a_deleted_document_is_gone(api: Api, alice: User, document: Document) -> None:
-    api(alice).delete(f"{DOCUMENTS}{document.pk}/")
-    assert api(alice).get(f"{DOCUMENTS}{document.pk}/").status_code in (404, 410)
+def test_a_deleted_document_is_gone_and_its_managers_see_the_record(
+    api: Api, alice: User, bob: User, charlie: User, document: Document
+) -> None:
+    address = f"{DOCUMENTS}{document.pk}/"
+    api(alice).delete(address)
+    gone = api(alice).get(address)
+    assert gone.status_code == 410
+    assert gone["Content-Type"] == "application/problem+json"
+    record = gone.json()
+    assert (record["deleted_by"], record["pages"], record["chunks"]) == ("alice", 0, 0)
+    assert record["deleted_at"]
+    assert document.title not in gone.content.decode()
+    for user in (bob, charlie):
+        assert api(user).get(address).status_code == 404
     assert api(alice).get(DOCUMENTS).json()["results"] == []

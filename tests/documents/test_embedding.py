@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from documents.embedding import registry, weights
+from documents.embedding import queries, registry, weights
 from documents.embedding.batching import TOKEN_BUDGET, length_sorted
 from documents.exceptions import EmbeddingUnavailable
 
@@ -101,3 +101,9 @@ def test_embedding_a_query_imports_no_torch() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_query_that_comes_again_costs_no_model(monkeypatch: Any) -> None:
+    first = queries.embed_query(MODEL, "herons at dawn")
+    monkeypatch.setattr(queries, "get_embedder", lambda model: pytest.fail("embedded again"))
+    assert np.array_equal(queries.embed_query(MODEL, "herons at dawn"), first)

@@ -15,7 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import IntegrityError, connections, transaction
 
-from documents import services
+from documents import services, uploads
 from documents.exceptions import (
     EmptyUpload,
     IdempotencyConflict,
@@ -134,7 +134,7 @@ def test_binary_named_txt_is_refused(collection: Collection, content: bytes) -> 
     ],
 )
 def test_names_are_made_harmless(given: str, kept: str) -> None:
-    assert services.clean_filename(given) == kept
+    assert uploads.clean_filename(given) == kept
 
 
 def test_a_strange_name_never_reaches_the_disk(collection: Collection) -> None:
@@ -190,7 +190,7 @@ def test_deletion_leaves_no_file_and_no_row(
 ) -> None:
     document = make_document(collection, "Soon to be gone.")
     name, version = document.file.name, Collection.objects.get(pk=collection.pk).corpus_version
-    services.document_delete(document=document)
+    services.document_delete(document=document, user=collection.owner)
     assert not Document.objects.filter(pk=document.pk).exists()
     assert not default_storage.exists(name)
     assert Collection.objects.get(pk=collection.pk).corpus_version > version

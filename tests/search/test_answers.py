@@ -314,7 +314,7 @@ def test_a_deleted_conversation_releases_its_readers(
 
 def test_a_deleted_document_is_wiped_from_answers(herons: Document, alice: User) -> None:
     answer = answered(alice)
-    document_delete(document=herons)
+    document_delete(document=herons, user=None)
     answer.refresh_from_db()
     citation = answer.citations.get()
     assert (citation.quote, citation.boxes, citation.withdrawn) == ("", [], True)
@@ -331,7 +331,7 @@ def test_a_document_deleted_while_the_answer_is_written(
     finish = recording.answer_finish
 
     def deleted_just_before(**given: Any) -> None:
-        document_delete(document=herons)
+        document_delete(document=herons, user=None)
         finish(**given)
 
     monkeypatch.setattr(recording, "answer_finish", deleted_just_before)
@@ -383,7 +383,7 @@ def test_a_replay_tells_the_difference_and_changes_nothing(
         "wording_changed": False,
         "abstained_changed": False,
     }
-    document_delete(document=herons)
+    document_delete(document=herons, user=None)
     added = make_document(collection, "The observatory at Lake Ormund: Ida Berg founded the observatory.")
     answer.refresh_from_db()
     changed = answers.replay(answer=answer, user=alice)
@@ -407,3 +407,16 @@ def test_conversations_are_renamed(herons: Document, alice: User) -> None:
     assert Conversation.objects.get().title == "Trams again"
     with pytest.raises(BadRequest):
         answers.conversation_rename(conversation=conversation, title=" ")
+
+
+def test_an_answer_whose_process_is_gone_is_ended_by_its_next_reader(alice: User) -> None:
+    conversation = Conversation.objects.create(owner=alice, title="Lost")
+    lost = Answer.objects.create(
+        conversation=conversation,
+        asked_by=alice,
+        question="Is anybody there?",
+        heartbeat_at=timezone.now() - timedelta(minutes=5),
+    )
+    assert answers.settled(lost).state == Answer.State.INTERRUPTED
+    assert lost.events.get().type == "error"
+    assert answers.settled(lost).events.count() == 1

@@ -79,9 +79,8 @@ def test_one_search_asks_few_questions_of_the_database(library: dict[str, Docume
     ) as seen:
         searched(alice, "tram network", filters=Filters(documents=(library["Trams"].pk,)))
     asked = [q["sql"] for q in seen if "SAVEPOINT" not in q["sql"]]
-    # The space, the settings of the index scan, the scan (and the exact one: it came short), the state of
-    # the lexical index, words, passages.
-    assert len(asked) == 7
+    # The space, whether few rows are allowed, their scan, the state of the lexical index, words, passages.
+    assert len(asked) == 6
 
 
 @pytest.mark.parametrize("query", ["", "the of", "!?", "😀", "\x00", "\ud800", "x" * 30_000, "wort " * 5000])
@@ -102,10 +101,10 @@ def test_explain_tells_every_stage(library: dict[str, Document], alice: User) ->
 def test_without_an_engine_the_keywords_serve_alone(
     library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unavailable(model: str) -> None:
+    def unavailable(*args: Any) -> None:
         raise EmbeddingUnavailable
 
-    monkeypatch.setattr(retrieval, "get_embedder", unavailable)
+    monkeypatch.setattr(retrieval, "embed_query", unavailable)
     result = pipeline.search(request=SearchRequest("tram network", mode="vector"), user=alice)
     assert result.degraded == ("vector",)
     assert result.hits[0].document_title == "Trams"
@@ -209,7 +208,7 @@ def test_without_an_engine_words_alone_decide(
     def unavailable(*args: Any) -> None:
         raise EmbeddingUnavailable
 
-    monkeypatch.setattr(retrieval, "get_embedder", unavailable)
+    monkeypatch.setattr(retrieval, "embed_query", unavailable)
     monkeypatch.setattr(extractive, "get_embedder", unavailable)
     outcome = pipeline.answer(question="Who founded the observatory at Lake Ormund?", user=alice)
     assert "Lindqvist" in outcome.text

@@ -12,7 +12,7 @@ from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.db.models import F, Value
 
-from documents import lexical
+from documents import lexical, querysets
 from documents.models import Chunk, Collection, Document, Embedding
 from documents.querysets import Bm25Score, TextVector
 from documents.spaces import active_space, index_name
@@ -106,10 +106,20 @@ def test_access_is_decided_inside_the_vector_query(herons: Document, alice: User
         assert len(Embedding.objects.visible_to(user).nearest(any_vector(), space=space, k=5)) == expected
 
 
+@pytest.mark.parametrize("exact_rows", [1, querysets.EXACT_ROWS])
 def test_a_filter_that_leaves_few_rows_still_gets_them_all(
-    herons: Document, collection: Collection, make_document: MakeDocument, alice: User
+    herons: Document,
+    collection: Collection,
+    make_document: MakeDocument,
+    alice: User,
+    exact_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """2,000 foreign vectors stand nearer than the three rows that the filter allows."""
+    """2,000 foreign vectors stand nearer than the three rows that the filter allows.
+
+    With ``exact_rows`` at 1 the index scan comes back short; by default few rows are never left to it.
+    """
+    monkeypatch.setattr(querysets, "EXACT_ROWS", exact_rows)
     space = active_space()
     assert space
     crowd(herons, space.pk, 2000)

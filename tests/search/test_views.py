@@ -132,7 +132,7 @@ def test_citation_opens_the_quoted_words(browser: SignIn, bob: User, answer: Ans
 def test_quotes_are_withdrawn_with_the_document(
     browser: SignIn, bob: User, answer: Answer, document: Document
 ) -> None:
-    document_delete(document=document)
+    document_delete(document=document, user=None)
     page = browser(bob).get(reverse("answer-detail", args=[answer.pk])).content.decode()
     assert "Marlow" not in page
     assert "This source was withdrawn" in page
