@@ -56,7 +56,9 @@ class _Group:
 
 def document_style(pages: Sequence[Sequence[Fragment]]) -> Style:
     """Look at the whole document once, before its pages are laid out one by one."""
-    body = body_size(line for page in pages for line in page)
+    lines = [line for page in pages for line in page]
+    # Tables are often set smaller than the text, and in a statement they are most of it.
+    body = body_size(line for line in lines if not _is_tabular(line.text)) or body_size(lines)
     sizes: Counter[float] = Counter()
     for page in pages:
         sizes.update({_rounded(line.size) for line in page if _is_larger(line, body) and _may_head(line)})
@@ -136,7 +138,9 @@ def _continues(group: _Group, following: _Group, usual_gap: float) -> bool:
         # Higher up: the text goes on in the next column, in the middle of a paragraph or not.
         return not _SENTENCE_END.search(previous.text)
     if gap > usual_gap + 0.45 * line.height:
-        return False
+        # Set wider than is usual on this page; in the middle of a sentence it is the same paragraph.
+        mid_sentence = line.text[:1].islower() and not _SENTENCE_END.search(previous.text)
+        return mid_sentence and gap < 1.5 * line.height
     return abs(line.size - previous.size) < 0.2 * previous.size + 0.5
 
 
@@ -157,6 +161,8 @@ def _without_false_headings(groups: list[_Group]) -> Iterator[_Group]:
 def _may_head(line: Fragment) -> bool:
     text = line.text
     if not 2 < len(text) <= MAX_HEADING_CHARACTERS or not any(char.isalpha() for char in text):
+        return False
+    if text[0] in "•▪●○◦‣":
         return False
     if text.endswith((",", ";", "-")) or text.startswith("(") or _PERIOD.match(text):
         return False

@@ -7,6 +7,7 @@ words (rare ones count more) that it or its passage mentions.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from search.words import content_words, is_name, numbers, stem, stems, words
 Embed = Callable[[Sequence[str]], Any]
 
 SHORTEST, LONGEST = 15, 900
+#: What a list item or a heading begins with; matches nothing where there is none.
+MARKER = re.compile(r"(?:[•▪◦‣·*#>–-]+\s+|\(?\d{1,2}[.)]\s+)?")
 #: Only so many sentences are embedded, the best by their words: 32 chose no better, and took longer.
 MAX_EMBEDDED = 20
 SIMILARITY_WEIGHT = 0.6
@@ -113,7 +116,14 @@ def read(question: Question, sources: Sequence[Source]) -> list[Reading]:
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    return [(start, end) for start, end in sentences(text) if SHORTEST <= end - start <= LONGEST]
+    """The sentences, without the bullet or number that some of them begin with."""
+    found = ((marker_end(text, start, end), end) for start, end in sentences(text))
+    return [(start, end) for start, end in found if SHORTEST <= end - start <= LONGEST]
+
+
+def marker_end(text: str, start: int, end: int) -> int:
+    marker = MARKER.match(text, start, end)
+    return marker.end() if marker else start
 
 
 def surrounding(source: Source) -> str:
