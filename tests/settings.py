@@ -16,7 +16,7 @@ for name in ("LLM_BASE_URL", "RERANKER_MODEL", "EMBEDDING_MODEL", "EMBEDDING_ENG
 from portal.settings import *  # noqa: E402, F403
 from portal.settings import DATABASES, STATIC_ROOT, STORAGES  # noqa: E402
 
-# WhiteNoise warns of a folder that is missing.
+# ServeStatic warns of a folder that is missing.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 # Tests open and drop their own database: a pool would hold connections to it.
