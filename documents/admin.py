@@ -16,14 +16,20 @@ from django.db.models import Count, ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from documents import services
+from documents import services, uploads
 from documents.curation import CuratedAdmin, ReadOnlyAdmin, curator
 from documents.exceptions import DocumentError
-from documents.forms import split_tags
+from documents.forms import readable_title, split_tags
 from documents.models import Chunk, Collection, Document, EmbeddingSpace, Membership
 
 
 class MembershipForm(forms.ModelForm):
+    """Another person is another membership: the one who is in is removed, never exchanged."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["user"].disabled = self.instance.pk is not None
+
     def clean_user(self) -> User:
         user: User = self.cleaned_data["user"]
         collection: Collection = self.instance.collection
@@ -133,8 +139,8 @@ class DocumentForm(forms.ModelForm):
     def clean_upload(self) -> Any:
         upload = self.cleaned_data["upload"]
         try:
-            services.checked_digest(upload)
-            services.detect_type(upload, services.clean_filename(upload.name))
+            uploads.checked_digest(upload)
+            uploads.described(upload)
         except DocumentError as error:
             raise ValidationError(str(error)) from error
         return upload
@@ -153,6 +159,9 @@ class DocumentChangeForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["tags"] = ", ".join(self.instance.tags)
+
+    def clean_title(self) -> str:
+        return readable_title(self.cleaned_data["title"])
 
     def clean_tags(self) -> list[str]:
         return split_tags(self.cleaned_data["tags"])

@@ -87,8 +87,10 @@ class MembersView(APIView):
     )
     def get(self, request: Request, slug: str) -> Response:
         """Who shares this collection, beside its owner."""
+        # The cursor reads its ordering off the row itself.
         rows = visible_collection(request, slug).memberships.select_related("user")
-        return page_of(request, rows, MemberSerializer, ordering=("user__username",))
+        rows = rows.annotate(username=F("user__username"))
+        return page_of(request, rows, MemberSerializer, ordering=("username",))
 
     @extend_schema(request=MemberSerializer, responses={201: MemberSerializer}, tags=["collections"])
     def post(self, request: Request, slug: str) -> Response:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import APIException
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +21,7 @@ from rest_framework.views import APIView
 
 from documents.api import replace_file
 from documents.api_access import AnyAccept, Pages, checked, page_of, visible_document
-from documents.downloads import original_response
+from documents.downloads import original_response, release_connection
 from documents.files import local_copy
 from documents.models import Chunk, Document, Page
 from documents.parsing.jail import render_page_in_jail
@@ -36,6 +40,19 @@ BINARY: dict[Any, Any] = {
     (200, "application/octet-stream"): OpenApiTypes.BINARY,
     (206, "application/octet-stream"): OpenApiTypes.BINARY,
 }
+
+
+#: Pages drawn at the same time: each is a process, which may take a core and a gigabyte.
+DRAWING = BoundedSemaphore(2)
+PATIENCE_SECONDS = 5.0
+
+
+class Busy(APIException):
+    status_code = 503
+    default_detail = "Too many pages are being drawn at the moment. Please try again shortly."
+    default_code = "busy"
+    #: Seconds, for ``Retry-After``.
+    wait = 5
 
 
 class FileView(APIView):
@@ -103,7 +120,18 @@ class ChunksView(APIView):
 
 
 def picture(document: Document, number: int, scale: float, etag: str) -> HttpResponse:
-    with local_copy(document.file) as path:
+    release_connection()
+    with a_turn(), local_copy(document.file) as path:
         png = render_page_in_jail(path, number, scale=scale)
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return HttpResponse(png, content_type="image/png", headers=headers)
+
+
+@contextmanager
+def a_turn() -> Iterator[None]:
+    if not DRAWING.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
+    try:
+        yield
+    finally:
+        DRAWING.release()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
@@ -79,12 +80,19 @@ def span(wanted: tuple[str, str], size: int) -> tuple[int, int]:
 def streamed(request: HttpRequest, document: Document, start: int, end: int) -> StreamingHttpResponse:
     if not document.file.storage.exists(str(document.file.name)):
         raise Http404
+    release_connection()
     blocks = blocks_of(document, start, end - start + 1)
     # Under ASGI Django would gather a plain iterator in memory before it sends the first byte.
     content = in_thread(blocks) if isinstance(request, ASGIRequest) else blocks
     response = StreamingHttpResponse(content, content_type=document.media_type)
     response.headers["Content-Length"] = str(end - start + 1)
     return response
+
+
+def release_connection() -> None:
+    """Back to the pool, before something slow: the request only ends when its last byte is sent."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def blocks_of(document: Document, start: int, length: int) -> Generator[bytes]:

@@ -71,7 +71,7 @@ class NotAllowed(DocumentError):
 
 
 class IdempotencyConflict(DocumentError):
-    """This Idempotency-Key was used before with a different file."""
+    """This Idempotency-Key was used before with a different file or collection."""
 
     code = "idempotency-conflict"
     status = 422

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from documents import uploads
 from documents.models import TITLE_LENGTH, Collection, Role, Status
 from documents.parsing.registry import PARSERS
 
@@ -23,6 +24,14 @@ def kind_choices() -> list[tuple[str, Any]]:
 
 def split_tags(text: str) -> list[str]:
     return [tag for tag in (part.strip() for part in text.split(",")) if tag]
+
+
+def readable_title(text: str) -> str:
+    """As it will be stored. A title of nothing but invisible characters is none."""
+    title = uploads.clean_title(text)
+    if not title:
+        raise forms.ValidationError(_("A title needs a character that can be seen."))
+    return title
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -96,6 +105,9 @@ class DocumentEditForm(forms.Form):
     tags = forms.CharField(
         required=False, max_length=1000, label=_("Tags"), help_text=_("Separated by commas.")
     )
+
+    def clean_title(self) -> str:
+        return readable_title(self.cleaned_data["title"])
 
     def clean_tags(self) -> list[str]:
         return split_tags(self.cleaned_data["tags"])

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 EMBED_STEP = 64
 #: Rows in one INSERT.
 INSERT_STEP = 500
+#: More than upload limits usually let through: one file must not fill the index.
+MAX_PASSAGES = 100_000
 #: What each stage has done of the whole when it ends, in percent: embedding is the long one.
 PARSED, CHUNKED, EMBEDDED = 15, 20, 95
 NO_TEXT = (
@@ -66,9 +68,12 @@ def index(document_id: UUID) -> None:
 
     Raises ``UnreadableDocument`` when the file is at fault; ends quietly when it was superseded.
     """
-    claim = claim_document(document_id)
-    if claim is None:
-        return
+    if claim := claim_document(document_id):
+        process(claim)
+
+
+def process(claim: Claim) -> None:
+    """The way of a document that this job has claimed."""
     started = time.perf_counter()
     try:
         parsed = read(claim)
@@ -76,7 +81,7 @@ def index(document_id: UUID) -> None:
         vectors = embed(claim, passages)
         store(claim, parsed, passages, vectors)
     except Superseded:
-        logger.info("%s was cancelled, replaced or deleted on its way", document_id)
+        logger.info("%s was cancelled, replaced or deleted on its way", claim.document.pk)
         return
     seconds = time.perf_counter() - started
     metrics.document_processing_seconds.labels(claim.document.kind).observe(seconds)
@@ -110,6 +115,8 @@ def split(claim: Claim, parsed: ParsedDocument) -> list[Passage]:
     passages = chunk(parsed, get_token_counter(claim.space.model), title=title_of(claim.document, parsed))
     if not passages:
         raise UnreadableDocument(NO_TEXT)
+    if len(passages) > MAX_PASSAGES:
+        raise UnreadableDocument(f"This file is too long: it has more than {MAX_PASSAGES:,} passages.")
     report(claim, Stage.EMBEDDING, CHUNKED)
     return passages
 
@@ -127,20 +134,23 @@ def embed(claim: Claim, passages: Sequence[Passage]) -> Vectors:
 
     vectors = np.zeros((len(passages), claim.space.dimensions), dtype=np.float32)
     known = stored_vectors(claim)
-    missing = []
+    # The first row of each text that is new: repeated texts are embedded once.
+    firsts: dict[str, int] = {}
     for row, passage in enumerate(passages):
         if passage.content_hash in known:
             vectors[row] = known[passage.content_hash]
         else:
-            missing.append(row)
+            firsts.setdefault(passage.content_hash, row)
     # Sorted by length over the whole document, so that each step's batches waste little.
-    missing.sort(key=lambda row: passages[row].token_count)
+    missing = sorted(firsts.values(), key=lambda row: passages[row].token_count)
     embedder = get_passage_embedder(claim.space.model)
     for begin in range(0, len(missing), EMBED_STEP):
         rows = missing[begin : begin + EMBED_STEP]
         vectors[rows] = embedder.embed([passages[row].context for row in rows])
         done = (begin + len(rows)) / len(missing)
         report(claim, Stage.EMBEDDING, CHUNKED + int(done * (EMBEDDED - CHUNKED)))
+    for row, passage in enumerate(passages):
+        vectors[row] = vectors[firsts.get(passage.content_hash, row)]
     return vectors
 
 

@@ -101,10 +101,12 @@ def take(
 def wait_for(names: dict[UUID, str], result: IngestReport, report: Report | None) -> None:
     if not a_worker_lives():
         lexical.repair_after_restart()
-        asyncio.run(drain())
     while (ended := count_ended(names)) < len(names):
         if report:
             report(ended, len(names))
+        # Again and again: a job that is to be tried once more is not in the queue yet when it is empty.
+        if not a_worker_lives():
+            asyncio.run(drain())
         time.sleep(LOOK_SECONDS)
     if report:
         report(len(names), len(names))

@@ -84,7 +84,7 @@ def repair_after_restart() -> bool:
                 return False
             whole = is_whole(cursor)
             if not whole:
-                logger.warning("the BM25 index is not whole after a restart of the server; rebuilding it")
+                logger.info("the BM25 index is not whole after a restart of the server; rebuilding it")
                 cursor.execute(f"REINDEX INDEX CONCURRENTLY {BM25_INDEX}")
             mark_sound(cursor)
             return not whole

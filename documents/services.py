@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.shortcuts import get_object_or_404
 from django.utils.text import slugify
 
 from documents import metrics, progress
@@ -29,14 +31,12 @@ from documents.models import (
 )
 from documents.uploads import (
     checked_digest,
-    clean_filename,
     clean_tags,
     clean_title,
     delete_file,
-    detect_type,
+    described,
     discard_file,
     store_file,
-    title_from_filename,
 )
 
 if TYPE_CHECKING:
@@ -148,26 +148,16 @@ def document_create(
     The bytes are stored first, then the row and the job are committed together (``signals``); a
     failure on the way removes the file. The same bytes in the same collection answer with the
     document that has them. Raises ``EmptyUpload``, ``UploadTooLarge``, ``UnsupportedType``,
-    ``StorageFull``.
+    ``StorageFull``, ``IdempotencyConflict``.
     """
     sha256 = checked_digest(upload)
-    if earlier := document_for_key(user, idempotency_key, sha256):
+    if earlier := document_for_key(user, idempotency_key, collection, sha256):
         return Accepted(earlier, duplicate=True)
     if found := Document.objects.filter(collection=collection, sha256=sha256).first():
         remember_key(user, idempotency_key, found)
         return Accepted(found, duplicate=True)
-    filename = clean_filename(upload.name or "")
-    document = Document(
-        collection=collection,
-        title=clean_title(title) or title_from_filename(filename),
-        filename=filename,
-        sha256=sha256,
-        size=upload.size,
-        tags=clean_tags(tags),
-        metadata={"title_given": True} if clean_title(title) else {},
-        uploaded_by=user,
-    )
-    document.kind, document.media_type = detect_type(upload, filename)
+    document = described(upload, title=title, tags=tags)
+    document.collection, document.sha256, document.uploaded_by = collection, sha256, user
     return insert_document(document, upload, idempotency_key)
 
 
@@ -184,6 +174,7 @@ def insert_document(document: Document, upload: File[bytes], idempotency_key: st
         winner = Document.objects.filter(collection=document.collection, sha256=document.sha256).first()
         if winner is None:
             raise
+        remember_key(document.uploaded_by, idempotency_key, winner)
         return Accepted(winner, duplicate=True)
     except BaseException:
         discard_file(document)
@@ -201,7 +192,7 @@ def document_update(
     collection: Collection | None = None,
 ) -> Document:
     """Change what people say about a document. A new title is part of every passage: reindexes."""
-    document = Document.objects.select_for_update().get(pk=document.pk)
+    document = locked(document)
     if collection is not None and collection.pk != document.collection_id:
         move_document(document, collection)
     if tags is not None:
@@ -212,25 +203,41 @@ def document_update(
         document.metadata = {**document.metadata, "title_given": True}
         document.full_clean(validate_constraints=False)
         document.save(update_fields=["title", "metadata", "updated_at"])
-        document_reindex(document=document)
+        document = document_reindex(document=document)
     touch_corpus(document.collection_id)
     return document
 
 
+def locked(document: Document) -> Document:
+    """The row as it is now, held until the transaction ends. 404 when it was deleted meanwhile."""
+    return get_object_or_404(Document.objects.select_for_update(), pk=document.pk)
+
+
+@contextmanager
+def twins_refused() -> Iterator[None]:
+    """The database decides whether a collection has these bytes already: ``AlreadyThere``."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "document_once_per_collection" in str(error):
+            raise AlreadyThere from error
+        raise
+
+
 def move_document(document: Document, collection: Collection) -> None:
-    if Document.objects.filter(collection=collection, sha256=document.sha256).exists():
-        raise ValidationError("That collection already holds a document with the same content.")
     touch_corpus(document.collection_id)
+    document.collection = collection
+    with twins_refused():
+        document.save(update_fields=["collection", "updated_at"])
     Chunk.objects.filter(document=document).update(collection=collection)
     Embedding.objects.filter(document=document).update(collection=collection)
-    document.collection = collection
-    document.save(update_fields=["collection", "updated_at"])
 
 
 @transaction.atomic
 def document_reindex(*, document: Document) -> Document:
     """Read, split and embed again. What is indexed now serves until the new passages are in."""
-    document = Document.objects.select_for_update().get(pk=document.pk)
+    document = locked(document)
     document.content_version += 1
     requeue(document)
     document.save(update_fields=["content_version", *QUEUE_FIELDS])
@@ -258,40 +265,54 @@ def requeue(document: Document) -> None:
 
 
 def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepted:
-    """Put new bytes in the place of the old. The same bytes change nothing."""
+    """Put new bytes in the place of the old. The same bytes change nothing.
+
+    Raises ``AlreadyThere`` when another document of the collection has them.
+    """
     sha256 = checked_digest(upload)
     if sha256 == document.sha256:
         return Accepted(document, duplicate=True)
-    if Document.objects.filter(collection_id=document.collection_id, sha256=sha256).exists():
-        raise AlreadyThere
-    filename = clean_filename(upload.name or "") or document.filename
-    kind, media_type = detect_type(upload, filename)
-    old_name = document.file.name
-    document.sha256, document.size = sha256, upload.size
-    document.filename, document.kind, document.media_type = filename, kind, media_type
-    store_file(document, upload)
+    given = described(upload)
+    given.pk, given.sha256 = document.pk, sha256
+    store_file(given, upload)
     try:
-        with transaction.atomic():
-            document.content_version = F("content_version") + 1
-            requeue(document)
-            document.save(update_fields=["content_version", *FILE_FIELDS, *QUEUE_FIELDS])
-            transaction.on_commit(lambda: delete_file(document.file.storage, old_name))
+        with twins_refused():
+            replaced = take_file(locked(document), given)
     except BaseException:
-        discard_file(document)
+        discard_file(given)
         raise
-    document.refresh_from_db()
-    progress.announce(document)
-    return Accepted(document)
+    if not replaced:
+        discard_file(given)
+        return Accepted(Document.objects.get(pk=document.pk), duplicate=True)
+    progress.announce(replaced)
+    return Accepted(replaced)
 
 
-def document_fail(*, document_id: UUID, reason: str, detail: str = "") -> None:
+def take_file(document: Document, given: Document) -> Document | None:
+    """``given``'s file for the locked ``document``; None when it has these bytes since just now."""
+    if document.sha256 == given.sha256:
+        return None
+    storage, old_name = document.file.storage, document.file.name
+    for name in FILE_FIELDS:
+        setattr(document, name, getattr(given, name))
+    document.content_version += 1
+    requeue(document)
+    document.save(update_fields=["content_version", *FILE_FIELDS, *QUEUE_FIELDS])
+    transaction.on_commit(lambda: delete_file(storage, old_name))
+    return document
+
+
+def document_fail(*, document_id: UUID, reason: str, detail: str = "", version: int | None = None) -> None:
     """End a document that is on its way: ``failed``, with a sentence for people.
 
-    What was indexed of it goes too: a failed document answers nothing. One that has ended stays so.
+    What was indexed of it goes too: a failed document answers nothing. One that has ended stays so,
+    and so does one whose content is another by now than the ``version`` that is at fault.
     """
     with transaction.atomic():
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None or document.status not in (Status.QUEUED, Status.PROCESSING):
+            return
+        if version is not None and document.content_version != version:
             return
         document.pages.all().delete()
         document.chunks.all().delete()
@@ -313,17 +334,20 @@ def document_delete(*, document: Document, user: User | None) -> None:
 
     A record without any content stays, for those who manage the collection.
     """
-    pk, collection_id, name = document.pk, document.collection_id, document.file.name
-    storage = document.file.storage
     with transaction.atomic():
+        current = Document.objects.select_for_update().filter(pk=document.pk).first()
+        if current is None:  # somebody else was faster
+            return
+        pk, collection_id = current.pk, current.collection_id
+        storage, name = current.file.storage, current.file.name
         Deletion.objects.create(
             document_id=pk,
             collection_id=collection_id,
             deleted_by=user,
-            page_count=document.page_count,
-            chunk_count=document.chunk_count,
+            page_count=current.page_count,
+            chunk_count=current.chunk_count,
         )
-        Document.objects.filter(pk=pk).delete()
+        current.delete()
         touch_corpus(collection_id)
         transaction.on_commit(lambda: delete_file(storage, name))
     progress.announce_deleted(pk, collection_id)
@@ -334,17 +358,28 @@ def touch_corpus(collection_id: int) -> None:
     Collection.objects.filter(pk=collection_id).update(corpus_version=F("corpus_version") + 1)
 
 
-def document_for_key(user: User, key: str, sha256: str) -> Document | None:
+def document_for_key(user: User, key: str, collection: Collection, sha256: str) -> Document | None:
+    """What ``key`` was used for, as far as the user may still see it."""
     if not key:
         return None
-    found = IdempotencyKey.objects.filter(user=user, key=key[:200]).select_related("document").first()
-    if found is None:
-        return None
-    if found.document.sha256 != sha256:
+    used = IdempotencyKey.objects.filter(user=user, key=key[:200]).values("document")
+    found: Document | None = Document.objects.visible_to(user).filter(pk__in=used).first()
+    if found and (found.sha256, found.collection_id) != (sha256, collection.pk):
         raise IdempotencyConflict
-    return found.document
+    return found
 
 
-def remember_key(user: Any, key: str, document: Document) -> None:
-    if key and user is not None:
-        IdempotencyKey.objects.get_or_create(user=user, key=key[:200], defaults={"document": document})
+@transaction.atomic
+def remember_key(user: User | None, key: str, document: Document) -> None:
+    """Raises ``IdempotencyConflict`` when the key stands for another document since just now."""
+    if not key or user is None:
+        return
+    keys = IdempotencyKey.objects.select_for_update()
+    row, _ = keys.get_or_create(user=user, key=key[:200], defaults={"document": document})
+    if row.document_id == document.pk:
+        return
+    if Document.objects.visible_to(user).filter(pk=row.document_id).exists():
+        raise IdempotencyConflict
+    # What the user may no longer see is as if it were not there: the key is free again.
+    row.document = document
+    row.save(update_fields=["document"])

@@ -11,13 +11,19 @@ import logging
 from django.conf import settings
 from django.db import connection, transaction
 
+from documents.embedding import weights
 from documents.embedding.base import ModelCard
+from documents.exceptions import EmbeddingUnavailable
 from documents.models import Embedding, EmbeddingSpace
 
 logger = logging.getLogger(__name__)
 
 HNSW_M = 16
 HNSW_EF_CONSTRUCTION = 64
+OTHER_WEIGHTS = (
+    "The weights of {} were exchanged: they are {:.12}, the stored vectors were made with {:.12}. "
+    "Vectors of both cannot be compared. Put the former weights back."
+)
 
 
 def index_name(space_id: int) -> str:
@@ -32,19 +38,29 @@ def ensure_active_space() -> EmbeddingSpace:
     """The space that serves. Made for ``EMBEDDING_MODEL`` when there is none, or an empty other one.
 
     A space that holds vectors is never left for another model here: that is a decision of its own.
+    Raises ``EmbeddingUnavailable`` when the model is the space's by name, but its weights are others.
     """
     from documents.embedding.registry import model_card
 
     active = active_space()
-    if active and (active.model == settings.EMBEDDING_MODEL or active.embeddings.exists()):
-        if active.model != settings.EMBEDDING_MODEL:
-            logger.warning(
-                "EMBEDDING_MODEL is %s, but the stored vectors are of %s, which goes on serving.",
-                settings.EMBEDDING_MODEL,
-                active.model,
-            )
+    if active and active.model != canonical_name(settings.EMBEDDING_MODEL) and active.embeddings.exists():
+        logger.warning(
+            "EMBEDDING_MODEL is %s, but the stored vectors are of %s, which goes on serving.",
+            settings.EMBEDDING_MODEL,
+            active.model,
+        )
         return active
-    return space_activate(space=space_create(card=model_card(settings.EMBEDDING_MODEL)))
+    card = model_card(settings.EMBEDDING_MODEL)
+    if active and (active.model, active.revision) == (card.name, card.revision):
+        return active
+    if active and active.embeddings.exists():
+        raise EmbeddingUnavailable(OTHER_WEIGHTS.format(card.name, card.revision, active.revision))
+    return space_activate(space=space_create(card=card))
+
+
+def canonical_name(model: str) -> str:
+    """As ``ModelCard.name`` has it, without looking for the model's files."""
+    return weights.PACKAGED_MODEL if model in weights.PACKAGED_ALIASES else model
 
 
 @transaction.atomic

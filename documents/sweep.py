@@ -53,10 +53,11 @@ def requeue(job_id: int, pk: UUID) -> None:
     """Give a dead worker's job to the next one. A death is not a try: it has a limit of its own."""
     logger.warning("the worker of %s died; the job goes on with another", pk)
     Document.objects.filter(pk=pk).update(interruptions=F("interruptions") + 1)
-    document = Document.objects.filter(pk=pk).only("interruptions").first()
+    document = Document.objects.filter(pk=pk).only("interruptions", "content_version").first()
     if document is not None and document.interruptions > tasks.MAX_INTERRUPTIONS:
         # The job still runs once more, finds the document ended, and does nothing.
-        document_fail(document_id=pk, reason=tasks.TOO_MANY_DEATHS)
+        version = document.content_version
+        document_fail(document_id=pk, reason=tasks.TOO_MANY_DEATHS, version=version)
     try:
         with transaction.atomic():
             app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())

@@ -15,7 +15,7 @@ from procrastinate.jobs import Job
 
 from documents import indexing
 from documents.exceptions import UnreadableDocument
-from documents.models import Document
+from documents.models import Document, Status
 from documents.services import document_fail
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,14 @@ class TryAgain(Exception):
     """The job failed in a way that another try may mend."""
 
 
+def connection_lost(error: BaseException) -> bool:
+    """Whether the database is away, and not refusing: its disk is full, say, or a limit is reached."""
+    if not isinstance(error, OperationalError):
+        return isinstance(error, InterfaceError)
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P0"))
+
+
 class Policy(BaseRetryStrategy):
     """Tries are counted on the document (``tries``), where the death of a worker does not count.
 
@@ -39,7 +47,7 @@ class Policy(BaseRetryStrategy):
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, TryAgain | OperationalError | InterfaceError):
+        if isinstance(exception, TryAgain) or connection_lost(exception):
             return RetryDecision(retry_in={"seconds": PAUSE_SECONDS})
         return None
 
@@ -47,28 +55,38 @@ class Policy(BaseRetryStrategy):
 @app.task(queue=QUEUE, name="documents.index_document", retry=Policy())
 def index_document(document_id: str) -> None:
     pk = UUID(document_id)
+    version: int | None = None
     close_old_connections()
     try:
-        indexing.index(pk)
+        if claim := indexing.claim_document(pk):
+            version = claim.version
+            indexing.process(claim)
     except UnreadableDocument as error:
         detail = str(error.context.get("traceback", ""))
-        document_fail(document_id=pk, reason=str(error), detail=detail)
-    except (OperationalError, InterfaceError):
-        raise
+        document_fail(document_id=pk, reason=str(error), detail=detail, version=version)
     except Exception as error:
+        if connection_lost(error):
+            raise
         logger.exception("indexing %s failed", document_id)
-        count_try(pk, traceback.format_exc())
-        raise TryAgain from error
+        if count_try(pk, traceback.format_exc(), version=version):
+            raise TryAgain from error
     finally:
         close_old_connections()
 
 
-def count_try(pk: UUID, detail: str) -> None:
-    """One more error of the job itself; the third one ends the document."""
-    Document.objects.filter(pk=pk).update(tries=F("tries") + 1, error_detail=detail)
-    document = Document.objects.filter(pk=pk).only("tries").first()
-    if document is not None and document.tries >= MAX_TRIES:
-        document_fail(document_id=pk, reason=GAVE_UP, detail=detail)
+def count_try(pk: UUID, detail: str, *, version: int | None) -> bool:
+    """One more error of the job itself; the third one ends the document.
+
+    False when nobody waits for this job any more: the document was cancelled, replaced or deleted.
+    """
+    waiting = Document.objects.filter(pk=pk, status__in=[Status.QUEUED, Status.PROCESSING])
+    if version is not None:
+        waiting = waiting.filter(content_version=version)
+    if not waiting.update(tries=F("tries") + 1, error_detail=detail):
+        return False
+    if waiting.filter(tries__gte=MAX_TRIES).exists():
+        document_fail(document_id=pk, reason=GAVE_UP, detail=detail, version=version)
+    return True
 
 
 def enqueue(document: Document) -> None:

@@ -44,6 +44,21 @@ def detect_type(upload: File[bytes], filename: str) -> tuple[str, str]:
     return found.kind, found.media_type
 
 
+def described(upload: File[bytes], *, title: str = "", tags: Iterable[str] = ()) -> Document:
+    """What can be said of the file by itself. Raises ``UnsupportedType``."""
+    filename = clean_filename(upload.name or "")
+    kind, media_type = detect_type(upload, filename)
+    return Document(
+        title=clean_title(title) or title_from_filename(filename),
+        filename=filename,
+        kind=kind,
+        media_type=media_type,
+        size=upload.size,
+        tags=clean_tags(tags),
+        metadata={"title_given": True} if clean_title(title) else {},
+    )
+
+
 def store_file(document: Document, upload: File[bytes]) -> None:
     try:
         document.file.save(document.filename, upload, save=False)

@@ -64,7 +64,9 @@ def probe_parameters() -> dict[str, Any]:
     address = settings.DATABASES["default"]
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     known = {theirs: address[ours] for ours, theirs in names.items() if address.get(ours)}
+    options = {name: value for name, value in address["OPTIONS"].items() if name != "pool"}
     return {
+        **options,
         **known,
         "connect_timeout": CONNECT_SECONDS,
         "options": f"-c statement_timeout={STATEMENT_MILLISECONDS}",

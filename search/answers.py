@@ -15,6 +15,7 @@ from search import pipeline, recording
 from search.exceptions import BadRequest, NotFound
 from search.log import hub
 from search.models import Answer, Conversation, Feedback
+from search.representation import readable_text
 from search.runner import runner
 from search.types import Filters, Outcome, Turn
 
@@ -138,12 +139,12 @@ def conversation_for(user: User, pk: UUID | None, question: str) -> Conversation
 
 
 def turns(conversation: Conversation, user: User, before: Answer | None = None) -> tuple[Turn, ...]:
-    """The last questions and answers of the conversation, oldest first."""
+    """The last questions of the conversation and what may still be read of their answers, oldest first."""
     earlier = conversation.answers.visible_to(user).exclude(state=Answer.State.RUNNING)
     if before is not None:
         earlier = earlier.filter(created_at__lt=before.created_at)
-    rows = earlier.order_by("-created_at").values_list("question", "text")[:HISTORY_TURNS]
-    return tuple(Turn(question, text) for question, text in reversed(rows))
+    rows = earlier.order_by("-created_at").prefetch_related("citations")[:HISTORY_TURNS]
+    return tuple(Turn(row.question, readable_text(row, user)) for row in reversed(rows))
 
 
 def conversation_rename(*, conversation: Conversation, title: str) -> Conversation:

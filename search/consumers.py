@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,8 @@ from search.representation import event_json, problem
 ANONYMOUS = 4401
 #: Answers that one socket follows at a time; the oldest gives way.
 MAX_FOLLOWED = 8
+#: What a server raises when the other end went away in the middle of an answer (ASGI: an ``OSError``).
+GONE = OSError
 
 
 class AnswerConsumer(AsyncJsonWebsocketConsumer):
@@ -56,7 +59,8 @@ class AnswerConsumer(AsyncJsonWebsocketConsumer):
                 raise BadRequest('Send {"type": "ask"}, {"type": "resume"} or {"type": "stop"}.')
             await getattr(self, action)(content)
         except SearchError as error:
-            await self.send_json(refusal(error, content))
+            with suppress(GONE):
+                await self.send_json(refusal(error, content))
 
     async def ask(self, content: dict[str, Any]) -> None:
         question = content.get("question")
@@ -109,8 +113,9 @@ class AnswerConsumer(AsyncJsonWebsocketConsumer):
             del self.following[answer]
 
     async def forward(self, answer: UUID, after_seq: int) -> None:
-        async for event in follow(answer, after_seq, self.user):
-            await self.send_json(event_json(event))
+        with suppress(GONE):
+            async for event in follow(answer, after_seq, self.user):
+                await self.send_json(event_json(event))
 
 
 def refusal(error: SearchError, content: Any) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from django.utils.text import slugify
 from documents.chunking import ChunkOptions
 from documents.ingest import ingest_paths
 from documents.models import Chunk, Collection
-from search import pipeline
+from search import fusion, pipeline
 from search.exceptions import BadRequest
-from search.fusion import VECTOR_WEIGHT
 from search.generation.registry import get_generator
 from search.scores import exact_match, mean, percentile, ratio, retrieval_scores, token_f1
 from search.types import Filters, Mode, Outcome, Rerank, SearchRequest, SearchResult
@@ -229,6 +228,6 @@ def produced_by(mode: Mode, rerank: Rerank) -> dict[str, Any]:
         "embedding_model": settings.EMBEDDING_MODEL,
         "generator": get_generator().name,
         "reranker": (settings.RERANKER_MODEL or None) if rerank != "off" else None,
-        "fusion": {"kind": "convex", "vector_weight": VECTOR_WEIGHT},
+        "fusion": fusion.SETTINGS,
         "chunking": asdict(ChunkOptions()),
     }

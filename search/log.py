@@ -156,11 +156,11 @@ hub = Hub()
 async def follow(answer: UUID, after_seq: int, reader: User) -> AsyncIterator[Event]:
     """Every event after ``after_seq``, in order, none twice; ends behind ``done`` or ``error``.
 
-    ``done`` carries the answer as ``reader`` may see it now. When that is less than what was once
-    sent, an ended answer's log is withheld but for its end.
+    ``done`` carries the answer as ``reader`` may see it now. When they may not see every document
+    that it was written from, the log is withheld but for its end.
     """
     seq = after_seq
-    only_end = await in_database(lambda: ended_and_withheld(answer, reader))
+    only_end = await in_database(lambda: log_withheld(answer, reader))
     with hub.following(answer) as (tail, news):
         while True:
             news.clear()
@@ -186,8 +186,8 @@ def stored_answer(pk: UUID, reader: User) -> dict[str, Any]:
     return answer_json(row, reader) if row else {}
 
 
-def ended_and_withheld(answer: UUID, reader: User) -> bool:
-    row = Answer.objects.filter(pk=answer).exclude(state=Answer.State.RUNNING).first()
+def log_withheld(answer: UUID, reader: User) -> bool:
+    row = Answer.objects.filter(pk=answer).first()
     return row is not None and is_withheld(row, reader)
 
 

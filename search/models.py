@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -59,6 +61,8 @@ class Answer(models.Model):
     settings = models.JSONField(default=dict)
     error = models.JSONField(null=True)
     stop_requested = models.BooleanField(default=False)
+    #: Documents whose passages are in the log, cited or not. Ids only: they outlive the documents.
+    seen = ArrayField(models.UUIDField(), default=list, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     heartbeat_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
@@ -76,6 +80,7 @@ class Answer(models.Model):
         indexes = [
             models.Index(fields=["asked_by", "-created_at"], name="answer_by_asker"),
             models.Index(fields=["heartbeat_at"], condition=Q(state="running"), name="answer_running"),
+            GinIndex(fields=["seen"], name="answer_by_seen"),
         ]
 
     def __str__(self) -> str:

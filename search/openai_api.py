@@ -20,6 +20,7 @@ from search.api import finished
 from search.models import Answer
 from search.presentation import citation_url
 from search.representation import answer_json
+from search.types import Event
 
 MODEL = "document-portal"
 #: When this door was opened; the field is required and says nothing else.
@@ -149,16 +150,46 @@ def streamed(request: Request, answer: Answer, model: str) -> HttpResponseBase:
 async def chunks(request: Request, answer: Answer, model: str) -> AsyncIterator[bytes]:
     head = envelope(answer, model, "chat.completion.chunk")
     yield line(delta(head, {"role": "assistant", "content": ""}))
+    told = Told()
     async for event in log.follow(answer.pk, 0, caller(request)):
-        if event.type == "token":
-            yield line(delta(head, {"content": event.payload["text"]}))
-        elif event.type == "done":
-            found = list(evidence(request, event.payload))
+        if text := told.take(event):
+            yield line(delta(head, {"content": text}))
+        if event.type == "done":
+            found = list(evidence(request, event.payload)) if event.payload else []
             yield line(delta(head, {"annotations": found}))
             yield line(delta(head, {}, finish_reason="stop"))
         elif event.type == "error":
             yield line({"error": {"message": event.payload["detail"], "type": "server_error"}})
     yield b"data: [DONE]\n\n"
+
+
+class Told:
+    """What was sent of an answer: a chat cannot take words back, so only what is sure to stay is sent.
+
+    Until a sentence is supported, another generator may still take over and all sentences be void.
+    """
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self.sent = ""
+        self.sure = False
+
+    def take(self, event: Event) -> str:
+        """The text to send now, if any."""
+        if event.type == "sources" and event.payload.get("restart"):
+            self.sentences.clear()
+        elif event.type == "sentence":
+            self.sentences.append(event.payload["text"])
+            self.sure = self.sure or event.payload["supported"]
+        elif event.type == "done":
+            return self._rest_of(event.payload.get("answer", ""))
+        return self._rest_of(" ".join(self.sentences)) if self.sure else ""
+
+    def _rest_of(self, text: str) -> str:
+        if not text.startswith(self.sent):
+            return ""
+        rest, self.sent = text[len(self.sent) :], text
+        return rest
 
 
 def delta(head: dict[str, Any], change: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

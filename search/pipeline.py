@@ -13,7 +13,8 @@ from django.db import connection
 
 from documents.models import Chunk
 from search.exceptions import GenerationFailed
-from search.fusion import VECTOR_WEIGHT, fuse
+from search.fusion import SETTINGS as FUSION
+from search.fusion import fuse, normalised
 from search.generation.base import Generator
 from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
@@ -24,6 +25,7 @@ from search.reranking.registry import reranker_for
 from search.retrieval import retrieve
 from search.support import check
 from search.types import (
+    Candidate,
     DraftSentence,
     Filters,
     GenerationRequest,
@@ -39,6 +41,7 @@ from search.types import (
     Selected,
     Sentence,
     Source,
+    Sources,
     Step,
     Token,
     Turn,
@@ -139,10 +142,7 @@ def explained(
 ) -> dict[str, Any]:
     """Every stage's candidates, ranks and milliseconds."""
     return {
-        "legs": {
-            leg: [{"chunk": c.chunk_id, "rank": c.rank, "score": round(c.score, 4)} for c in candidates]
-            for leg, candidates in legs.candidates.items()
-        },
+        "legs": {leg: told(candidates) for leg, candidates in legs.candidates.items()},
         "fused": [
             {"chunk": entry.chunk_id, "rank": rank, "score": entry.score, "ranks": entry.ranks}
             for rank, entry in enumerate(ranked, 1)
@@ -151,6 +151,18 @@ def explained(
         "reranked": [{"chunk": h.chunk_id, "score": round(h.score, 4)} for h in hits] if reranker else [],
         "timings": dict(watch.timings),
     }
+
+
+def told(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """A leg's candidates, scores from 0 to 1 among themselves.
+
+    A BM25 score as it is would tell how rare a word is in everybody's documents.
+    """
+    scores = normalised(candidates)
+    return [
+        {"chunk": each.chunk_id, "rank": each.rank, "score": round(score, 4)}
+        for each, score in zip(candidates, scores, strict=True)
+    ]
 
 
 # --- Answers --------------------------------------------------------------------------------
@@ -176,7 +188,8 @@ def answer_pieces(
     """Sources, words and sentences as they come, and the outcome at last.
 
     When the language model fails, sentences that stand are kept; where none does, quotes of the
-    sources answer, and ``settings["fallback"]`` of the outcome says why.
+    sources answer, ``restart`` of their ``Sources`` says that what came before is void, and
+    ``settings["fallback"]`` of the outcome says why.
     """
     watch = Stopwatch()
     asked = standalone(question, history)
@@ -194,7 +207,7 @@ def answer_pieces(
         logger.warning("%s failed: %s", generator.name, error)
         sheet.settings["fallback"] = str(error)
         if not any(sentence.supported for sentence in sheet.sentences):
-            sheet.sentences.clear()
+            sheet.begin_again()
             yield from sheet.written_by(get_fallback(), replace(request, question=asked))
     yield sheet.outcome()
 
@@ -213,7 +226,7 @@ def produced_by(generator: Generator, mode: Mode, rerank: Rerank, result: Search
         "embedding_model": settings.EMBEDDING_MODEL,
         "reranker": reranker.name if reranker else None,
         "mode": mode,
-        "fusion": {"kind": "convex", "vector_weight": VECTOR_WEIGHT},
+        "fusion": FUSION,
         "sources": [each.chunk_id for each in result.hits],
         "degraded": list(result.degraded),
     }
@@ -230,10 +243,16 @@ class Sheet:
         self.sentences: list[Sentence] = []
         self.settings: dict[str, Any] = {}
         self.stopped = False
+        self.restarting = False
+
+    def begin_again(self) -> None:
+        """Another generator answers instead; the next sources say so. Numbers stay what they are."""
+        self.sentences.clear()
+        self.restarting = True
 
     def written_by(self, generator: Generator, request: GenerationRequest) -> Iterator[Step]:
         if not self.sources or generator.remote:
-            yield self.numbering.by_source()
+            yield self.announced(self.numbering.by_source())
         if not self.sources:
             return
         if generator.remote and not connection.in_atomic_block:
@@ -248,7 +267,7 @@ class Sheet:
     def step(self, piece: Piece) -> Step:
         match piece:
             case Selected(quotes):
-                return self.numbering.by_quote(quotes)
+                return self.announced(self.numbering.by_quote(quotes))
             case DraftSentence():
                 checked = check(piece, {source.n: source for source in self.sources})
                 self.sentences.append(self.numbering.cite(checked))
@@ -256,6 +275,10 @@ class Sheet:
             case Token():
                 self.watch.timings.setdefault("first_token", self.watch.elapsed())
                 return piece
+
+    def announced(self, sources: Sources) -> Sources:
+        restart, self.restarting = self.restarting, False
+        return replace(sources, restart=restart)
 
     def outcome(self) -> Outcome:
         return Outcome(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from documents.models import Chunk, Document
 from search.exceptions import SearchError
 from search.models import Answer, Citation, Feedback
-from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, Sentence
+from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, Sentence, Sources
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -64,6 +65,14 @@ def evidence_json(evidence: Evidence) -> JSON:
     }
 
 
+def sources_json(sources: Sources, kept: Collection[UUID]) -> JSON:
+    """The ``sources`` event; nothing is told of documents that are not among the ``kept``."""
+    citations = [
+        evidence_json(each) if each.hit.document_id in kept else withheld(each.n) for each in sources.evidence
+    ]
+    return {"citations": citations, "restart": True} if sources.restart else {"citations": citations}
+
+
 def quote_boxes(evidence: Evidence) -> tuple[PageBox, ...]:
     """The boxes of the quoted lines. Where lines and boxes do not pair, those of the whole passage."""
     text, boxes = evidence.hit.text, evidence.hit.boxes
@@ -80,16 +89,14 @@ def quote_boxes(evidence: Evidence) -> tuple[PageBox, ...]:
 
 def answer_json(answer: Answer, reader: User) -> JSON:
     """The stored answer for ``reader``: what they may no longer see is withheld."""
-    rows = list(answer.citations.all())
-    citations = citations_json(rows, reader)
-    withdrawn = {citation["n"] for citation in citations if citation.get("withdrawn")}
-    sentences = [sentence_json(sentence, withdrawn) for sentence in answer.sentences]
+    citations = citations_json(answer.citations.all(), reader)
+    sentences = readable_sentences(answer, citations)
     return {
         "id": str(answer.pk),
         "conversation": str(answer.conversation_id),
         "question": answer.question,
         "state": answer.state,
-        "answer": " ".join(sentence["text"] for sentence in sentences if sentence["text"]),
+        "answer": wording(sentences),
         "abstained": answer.abstained,
         "sentences": sentences,
         "citations": citations,
@@ -100,6 +107,20 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "created_at": answer.created_at.isoformat(),
         "feedback": feedback_json(answer),
     }
+
+
+def readable_text(answer: Answer, reader: User) -> str:
+    """The wording of a stored answer, as far as ``reader`` may still read it."""
+    return wording(readable_sentences(answer, citations_json(answer.citations.all(), reader)))
+
+
+def readable_sentences(answer: Answer, citations: Iterable[JSON]) -> list[JSON]:
+    withdrawn = {citation["n"] for citation in citations if citation.get("withdrawn")}
+    return [sentence_json(sentence, withdrawn) for sentence in answer.sentences]
+
+
+def wording(sentences: Iterable[JSON]) -> str:
+    return " ".join(sentence["text"] for sentence in sentences if sentence["text"])
 
 
 def sentence_json(sentence: Mapping[str, Any], withdrawn: set[int]) -> JSON:
@@ -117,7 +138,7 @@ def citations_json(rows: Iterable[Citation], reader: User) -> list[JSON]:
     return [
         stored_citation(row, titles[row.document_id], current)
         if row.document_id in titles and not row.withdrawn
-        else withheld(row)
+        else withheld(row.n)
         for row in rows
     ]
 
@@ -144,9 +165,9 @@ def stored_citation(row: Citation, title: str, current: Mapping[tuple[Any, str],
     return shown if chunk else {**shown, "changed": True}
 
 
-def withheld(row: Citation) -> JSON:
+def withheld(n: int) -> JSON:
     empty: JSON = {"document": None, "page": None, "chunk": None, "quote": "", "boxes": []}
-    return {"n": row.n, **empty, "withdrawn": True}
+    return {"n": n, **empty, "withdrawn": True}
 
 
 def feedback_json(answer: Answer) -> JSON | None:
@@ -190,8 +211,11 @@ def replay_json(replay: Replay, reader: User) -> JSON:
 
 
 def is_withheld(answer: Answer, reader: User) -> bool:
-    """Whether any quote of the answer may not be shown to ``reader`` any more."""
-    return any(citation.get("withdrawn") for citation in citations_json(answer.citations.all(), reader))
+    """Whether ``reader`` may no longer see any one of the documents that the answer saw, cited or not."""
+    cited = answer.citations.filter(withdrawn=False).exclude(document=None)
+    saw = {*answer.seen, *cited.values_list("document_id", flat=True)}
+    readable = Document.objects.visible_to(reader).filter(pk__in=saw).values_list("pk", flat=True)
+    return bool(saw.difference(readable)) or answer.citations.filter(withdrawn=True).exists()
 
 
 # --- Events and errors ----------------------------------------------------------------------
@@ -199,8 +223,8 @@ def is_withheld(answer: Answer, reader: User) -> bool:
 
 def event_json(event: Event) -> JSON:
     """An event as it is sent. ``answer`` is the id in each, so ``done`` has the wording in ``text``."""
-    wording = {"text": event.payload.get("answer", "")} if event.type == "done" else {}
-    return {**event.payload, **wording, "type": event.type, "answer": str(event.answer), "seq": event.seq}
+    text = {"text": event.payload.get("answer", "")} if event.type == "done" else {}
+    return {**event.payload, **text, "type": event.type, "answer": str(event.answer), "seq": event.seq}
 
 
 def problem(error: SearchError) -> JSON:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from search.exceptions import SearchError, TooManyAnswers
 from search.log import hub
 from search.metrics import answers_running, first_token_seconds
 from search.models import Answer
-from search.representation import evidence_json, fresh_sentence
+from search.representation import fresh_sentence
 from search.types import EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Log:
         match step:
             case Token(text):
                 self._word(text)
-            case Sources(evidence):
-                self.write("sources", {"citations": [evidence_json(each) for each in evidence]})
+            case Sources():
+                self._sources(step)
             case Sentence():
                 self.write("sentence", fresh_sentence(step))
             case Outcome():
@@ -77,6 +78,11 @@ class Log:
         self._words.append(text)
         if time.monotonic() - self._flushed >= COALESCE_SECONDS:
             self.flush()
+
+    def _sources(self, sources: Sources) -> None:
+        self.flush()
+        recording.sources_append(answer=self.answer, seq=self._next(), sources=sources)
+        self._told()
 
     def _end(self, outcome: Outcome) -> None:
         self.flush()
@@ -128,9 +134,9 @@ class Runner:
             stop.set()
 
     def wait(self, answer: UUID, timeout: float) -> None:
-        """Until the answer ends, when it is written here; else it returns at once."""
+        """Until the answer ends or the time is up, when it is written here; else it returns at once."""
         if future := self._futures.get(answer):
-            future.exception(timeout)
+            wait_for([future], timeout)
 
     def _run(
         self,

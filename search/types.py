@@ -188,6 +188,8 @@ class Sources:
     """The numbered citations, known before the first word. Numbers never change afterwards."""
 
     evidence: tuple[Evidence, ...]
+    #: Words and sentences that came before are void: something else answers from here on.
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,12 +62,6 @@ def numbers(text: str) -> set[str]:
     return {re.sub(r"[,\s]", "", found).rstrip(".") for found in re.findall(r"\d[\d,]*(?:\.\d+)?", text)}
 
 
-def names(question: str) -> list[str]:
-    """Words written as names: capitalised within the sentence, or with a capital or digit inside."""
-    found = words(question)
-    return [w for n, w in enumerate(found) if is_name(w, first=n == 0)]
-
-
 def is_name(word: str, *, first: bool) -> bool:
     if word.casefold() in STOP_WORDS:
         return False

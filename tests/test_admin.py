@@ -168,3 +168,30 @@ def test_members_are_set_through_the_collection(
     given |= {"memberships-1-user": collection.owner_id}
     refused = curator.post(f"{COLLECTIONS}{collection.pk}/change/", given)
     assert b"owner has every right" in refused.content
+
+
+def test_a_member_is_not_exchanged_for_another(
+    curator: Client, collection: Collection, charlie: User
+) -> None:
+    bob_in = collection.memberships.get()
+    given = {
+        "name": "Research",
+        "description": "",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": bob_in.pk,
+        "memberships-0-collection": collection.pk,
+        "memberships-0-user": charlie.pk,
+        "memberships-0-role": Role.MANAGER,
+    }
+    curator.post(f"{COLLECTIONS}{collection.pk}/change/", given)
+    assert list(collection.memberships.values_list("user", "role")) == [(bob_in.user_id, Role.MANAGER)]
+
+
+def test_a_title_of_invisible_characters_is_an_error_of_the_form(
+    root: Client, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    given = {"title": "\u202e", "tags": "", "collection": collection.pk}
+    response = root.post(f"{DOCUMENTS}{document.pk}/change/", given)
+    assert (response.status_code, b"can be seen" in response.content) == (200, True)

@@ -9,7 +9,6 @@ import documents.models
 import pgvector.django.halfvec
 import uuid
 from django.conf import settings
-from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 from django.db import migrations, models
 from pgvector.django import VectorExtension
 
@@ -24,8 +23,6 @@ class Migration(migrations.Migration):
 
     operations = [
         VectorExtension(),
-        TrigramExtension(),
-        UnaccentExtension(),
         migrations.CreateModel(
             name='Collection',
             fields=[

@@ -9,7 +9,7 @@ from itertools import accumulate, zip_longest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from documents.parsing.text import PAGE_CHARACTERS, page_spans, read_text
+from documents.parsing.text import PAGE_CHARACTERS, counted, page_spans, read_text
 from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage
 
 KINDS: dict[str, BlockKind] = {
@@ -36,7 +36,7 @@ def parse(path: str) -> ParsedDocument:
     title = metadata.get("title") or next(
         (b.title for b in blocks if b.kind == "heading" and b.level == 1), ""
     )
-    return ParsedDocument(tuple(_pages(text, blocks)), title, metadata)
+    return ParsedDocument(counted(_pages(text, blocks)), title, metadata)
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:

@@ -62,11 +62,6 @@ def detect(file: BinaryIO, filename: str) -> DetectedType:
     return _detected("markdown" if filename.lower().endswith(MARKDOWN_SUFFIXES) else "text")
 
 
-def get_parser(kind: str) -> Parser:
-    """The parser of a kind that ``detect`` returned."""
-    return import_parser(PARSERS[kind])
-
-
 def import_parser(dotted_path: str) -> Parser:
     """The parser at ``package.module.function``."""
     module, _, name = dotted_path.rpartition(".")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
+from documents.exceptions import UnreadableDocument
 from documents.parsing.registry import wide_encoding
 from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage
 
 #: A page longer than this is cut: one screen of the document page should stay readable.
 PAGE_CHARACTERS = 10_000
+#: In a file of more sheets than MANY_SHEETS the short ones are no pages, and are joined to some.
+MANY_SHEETS, SHORT_SHEET = 1_000, 500
+MAX_PAGES = 10_000
 
 #: Controls but tab, newline and form feed; the byte order mark; lone surrogates: Postgres refuses
 #: some of them and nobody can read any.
@@ -27,13 +32,41 @@ _SAMPLE = 200_000
 
 def parse(path: str) -> ParsedDocument:
     """Read a plain text file: form feeds end pages, long pages are cut at blank lines."""
-    text = read_text(path).rstrip()
-    pages: list[ParsedPage] = []
-    for sheet in text.split("\f"):
+    return ParsedDocument(counted(_pages(read_text(path).rstrip())))
+
+
+def counted(pages: Iterable[ParsedPage]) -> tuple[ParsedPage, ...]:
+    """Refuses a file of more than ``MAX_PAGES`` as soon as it is known to be one."""
+    kept = tuple(islice(pages, MAX_PAGES + 1))
+    if len(kept) > MAX_PAGES:
+        raise UnreadableDocument(f"This file is too long: it has more than {MAX_PAGES:,} pages.")
+    return kept
+
+
+def _pages(text: str) -> Iterator[ParsedPage]:
+    number = 0
+    for sheet in _sheets(text):
         for start, end in page_spans(sheet):
+            number += 1
             page = sheet[start:end].strip("\n")
-            pages.append(ParsedPage(len(pages) + 1, page, tuple(paragraphs(page))))
-    return ParsedDocument(tuple(pages))
+            yield ParsedPage(number, page, tuple(paragraphs(page)))
+
+
+def _sheets(text: str) -> Iterator[str]:
+    """What stands between form feeds."""
+    sheets = text.split("\f")
+    if len(sheets) <= MANY_SHEETS:
+        yield from sheets
+        return
+    inside, length = list[str](), 0
+    for sheet in filter(str.strip, sheets):
+        longer = length + len(sheet)
+        if inside and (longer > PAGE_CHARACTERS or min(length, len(sheet)) >= SHORT_SHEET):
+            yield "\n\n".join(inside)
+            inside, longer = [], len(sheet)
+        inside.append(sheet)
+        length = longer + 2
+    yield "\n\n".join(inside)
 
 
 def read_text(path: str) -> str:

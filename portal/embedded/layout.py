@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any
 
 #: A Unix socket's path ends at 107 bytes; ``.s.PGSQL.5432.lock`` and a slash take 19 of them.
 SOCKET_FOLDER_LIMIT = 107 - 19
+UNPRIVILEGED_USER = "nobody"
 DATABASE = "portal"
 ROLE = "portal"
 
@@ -88,5 +90,11 @@ class Layout:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The short socket folder stands in a place where others can write: it has to be ours.
         status = self.sockets.lstat()
-        if not stat.S_ISDIR(status.st_mode):
-            raise PermissionError(f"{self.sockets} is not a folder of this user's")
+        ours = {os.geteuid(), server_uid()}
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in ours or status.st_mode & 0o077:
+            raise PermissionError(f"{self.sockets} is not a folder of this user's alone")
+
+
+def server_uid() -> int:
+    """Whom the servers run as: Postgres refuses root, who gets them as another user."""
+    return os.geteuid() or pwd.getpwnam(UNPRIVILEGED_USER).pw_uid

@@ -16,10 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.embedded.layout import Layout
+from portal.embedded.layout import UNPRIVILEGED_USER, Layout
 
-#: Postgres refuses to run as root; whoever starts the portal as root gets its servers as this user.
-UNPRIVILEGED_USER = "nobody"
 PR_SET_PDEATHSIG = 1
 
 

@@ -54,6 +54,7 @@ const handlers = {
     history.replaceState(null, "", `/ask/${event.answer}/`);
   },
   sources(view, event) {
+    if (event.restart) beginAgain(view);
     view.citations = new Map(event.citations.map((citation) => [citation.n, citation]));
     const list = view.article.querySelector("[data-source-list]");
     list.replaceChildren(...event.citations.map(sourceLine));
@@ -90,6 +91,12 @@ function draft(view) {
     view.article.querySelector("[data-text]").append(view.draft);
   }
   return view.draft;
+}
+
+/** Another way of answering took over: what was shown so far is void. */
+function beginAgain(view) {
+  view.article.querySelector("[data-text]").replaceChildren();
+  view.draft = null;
 }
 
 /** What of the draft comes after the sentence that is finished now. */

@@ -3,9 +3,12 @@
 
 import { getJSON, socketAddress } from "./http.js";
 
-const RUNNING = new Set(["queued", "processing"]);
+export const RUNNING = new Set(["queued", "processing"]);
 const POLL_MS = 2000;
+// With the socket open, what was silent for so long is asked about: its collection may be newer than the socket.
+const SILENT_MS = 5000;
 const watched = new Set();
+const heard = new Map();
 let socket = null;
 let tries = 0;
 let polling = 0;
@@ -57,6 +60,11 @@ function askAll() {
   for (const id of [...watched].slice(0, 10)) ask(id);
 }
 
+function askSilent() {
+  const before = Date.now() - SILENT_MS;
+  for (const id of [...watched].filter((each) => (heard.get(each) || 0) < before).slice(0, 10)) ask(id);
+}
+
 async function ask(id) {
   try {
     show(await getJSON(`/api/v1/documents/${id}/`));
@@ -66,6 +74,7 @@ async function ask(id) {
 }
 
 function show(news) {
+  heard.set(news.id, Date.now());
   if (!RUNNING.has(news.status)) watched.delete(news.id);
   document.dispatchEvent(new CustomEvent("document:news", { detail: news }));
   for (const holder of document.querySelectorAll(`[data-document="${CSS.escape(news.id)}"]`)) {
@@ -99,3 +108,4 @@ function put(holder, selector, text) {
 }
 
 connect();
+setInterval(askSilent, SILENT_MS);

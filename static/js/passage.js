@@ -48,9 +48,9 @@ async function openPanel(link) {
   document.body.classList.add("has-panel");
   const target = panel.querySelector("[data-panel-body]");
   target.setAttribute("aria-busy", "true");
+  target.textContent = panel.dataset.textGone;
   await htmx.ajax("GET", link.getAttribute("href").split("#")[0], { target, swap: "innerHTML" });
   target.removeAttribute("aria-busy");
-  if (!target.querySelector("#reader")) location.assign(link.href);
   reveal(target);
   panel.querySelector("[data-panel-close]").focus({ preventScroll: true });
 }

@@ -1,7 +1,7 @@
 // Uploads with a bar each: choose or drop files, send them two at a time, then follow their reading.
 
 import { csrf, problemText } from "./http.js";
-import { stageText, watch } from "./documents_live.js";
+import { RUNNING, stageText, watch } from "./documents_live.js";
 
 const AT_ONCE = 2;
 const area = document.querySelector("[data-upload]");
@@ -52,8 +52,17 @@ function dismiss(row) {
   const index = waiting.findIndex((entry) => entry.row === row);
   if (index >= 0) waiting.splice(index, 1);
   if (row.request) return row.request.abort();
+  if (RUNNING.has(row.dataset.state)) return cancel(row);
   row.remove();
   list.hidden = !list.children.length;
+}
+
+/** Stop what the portal makes of the file; the row then says how it ended. */
+async function cancel(row) {
+  const id = [...rows].find(([, entry]) => entry === row)?.[0];
+  const headers = { "X-CSRFToken": csrf(), Accept: "application/json" };
+  const response = await fetch(`/api/v1/documents/${id}/cancel/`, { method: "POST", headers });
+  if (response.ok) follow(row, await response.json());
 }
 
 function say(row, state, text, percent = null) {

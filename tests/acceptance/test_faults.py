@@ -101,14 +101,29 @@ def test_answers_503_and_not_a_traceback_while_the_database_is_away(own_portal: 
     wait_for(lambda: client.get("documents/").status_code == 200, 30)
 
 
+def test_portal_recovers_when_postgres_restarts_in_mid_embedding(own_portal: StartPortal) -> None:
+    portal = own_portal()
+    client = portal.client()
+    pk = send(client, "long.txt", long_text(150))
+    wait_for(lambda: document(client, pk)["stage"] == "embedding", 30)
+    os.kill(portal.postgres(), signal.SIGINT)
+    wait_for(lambda: client.get("documents/").status_code == 200, 30)
+    wait_for(lambda: ended(client, pk), 120)
+    assert document(client, pk)["status"] == "ready", document(client, pk)
+    report = portal.manage("check_integrity", check=False)
+    assert report.returncode == 0, report.stdout
+
+
 def test_upload_and_search_work_without_redis(own_portal: StartPortal) -> None:
     portal = own_portal()
     (redis,) = redis_of(portal)
     os.kill(redis, signal.SIGSTOP)
     try:
         client = portal.client()
+        started = time.monotonic()
         pk = send(client, "alone.txt", "The lighthouse keeper counts ships without a message bus.")
-        wait_for(lambda: ended(client, pk))
+        wait_for(lambda: ended(client, pk), 30)
+        assert time.monotonic() - started < 20, "a bus that hangs holds up no document"
         assert document(client, pk)["status"] == "ready"
         found = client.get("search/", params={"q": "who counts ships?"}).json()
         assert found["results"][0]["document"]["id"] == pk

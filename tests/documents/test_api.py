@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from pypdf import PdfWriter
 from rest_framework.test import APIClient
 
+from documents import tasks
 from documents.models import Collection, Document, Role
 from documents.services import collection_create, membership_set
+from tests.documents.parsing.pdf_factory import make_pdf
 
 Api = Callable[[User | None], APIClient]
 DOCUMENTS = "/api/v1/documents/"
@@ -29,6 +33,12 @@ def post(program: APIClient, content: bytes = b"Some words to read.", **fields: 
 @pytest.fixture
 def document(collection: Collection, upload: Callable[..., Document]) -> Document:
     return upload(collection, "Words about tides.", title="Tides")
+
+
+def pdf_without_pages() -> bytes:
+    out = BytesIO()
+    PdfWriter().write(out)
+    return out.getvalue()
 
 
 # --- Upload ---------------------------------------------------------------------------------
@@ -57,10 +67,10 @@ def test_the_same_bytes_answer_with_the_first(api: Api, alice: User) -> None:
 
 def test_an_idempotency_key_is_honoured(api: Api, alice: User, collection: Collection) -> None:
     first = post(api(alice), key="k1")
-    again = post(api(alice), key="k1", collection="research")
-    assert again.json()["id"] == first.json()["id"]
-    other = post(api(alice), b"Other words.", key="k1")
-    assert (other.status_code, other["Content-Type"]) == (422, PROBLEM)
+    assert post(api(alice), key="k1").json()["id"] == first.json()["id"]
+    for content, into in ((b"Other words.", "alice-private"), (b"Some words to read.", "research")):
+        other = post(api(alice), content, key="k1", collection=into)
+        assert (other.status_code, other["Content-Type"]) == (422, PROBLEM)
 
 
 def test_who_may_upload_where(api: Api, bob: User, charlie: User, collection: Collection) -> None:
@@ -214,3 +224,19 @@ def test_a_deleted_document_is_gone_and_its_managers_see_the_record(
     for user in (bob, charlie):
         assert api(user).get(address).status_code == 404
     assert api(alice).get(DOCUMENTS).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(make_pdf([["Secret words."]], password="x"), "password"), (pdf_without_pages(), "page")],
+)
+def test_a_pdf_that_cannot_be_read_says_why(
+    content: bytes, reason: str, api: Api, alice: User, collection: Collection, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
+    accepted = post(api(alice), content, filename="x.pdf", collection="research")
+    assert (accepted.status_code, accepted.json()["type"]) == (202, "pdf")
+    tasks.index_document(accepted.json()["id"])
+    body = api(alice).get(accepted["Location"]).json()
+    assert body["status"] == "failed"
+    assert reason in body["reason"]

@@ -90,3 +90,11 @@ def test_tags_are_counted_over_what_one_sees(
     assert api(alice).get("/api/v1/tags/").json() == api(bob).get("/api/v1/tags/").json() == expected
     assert api(charlie).get("/api/v1/tags/").json() == []
     assert api(None).get("/api/v1/tags/").status_code == 401
+
+
+def test_members_come_in_pages(api: Api, alice: User, charlie: User, collection: Collection) -> None:
+    membership_set(collection=collection, user=charlie, role="viewer")
+    first = api(alice).get(MEMBERS, {"limit": 1}).json()
+    assert [member["user"] for member in first["results"]] == ["bob"]
+    second = api(alice).get(first["next"]).json()
+    assert [member["user"] for member in second["results"]] == ["charlie"]

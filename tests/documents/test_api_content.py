@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import BoundedSemaphore
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.core.files.base import ContentFile
 from django.test import AsyncClient
 from rest_framework.test import APIClient
 
+from documents import api_content, downloads
 from documents.models import Collection, Document
 from tests.documents.parsing.pdf_factory import make_pdf
 
@@ -139,3 +142,30 @@ def test_a_picture_of_a_page(
 def test_strangers_see_nothing(tail: str, api: Api, charlie: User, document: Document) -> None:
     assert api(charlie).get(address(document, tail)).status_code == 404
     assert api(None).get(address(document, tail)).status_code == 401
+
+
+def test_slow_answers_hold_no_connection(
+    api: Api, bob: User, collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, make_pdf([["Words on a page."]]), filename="x.pdf")
+    closed: list[None] = []
+    stand_in = SimpleNamespace(in_atomic_block=False, close=lambda: closed.append(None))
+    monkeypatch.setattr(downloads, "connection", stand_in)
+    assert body(api(bob).get(address(document)))
+    assert len(closed) == 1
+    assert api(bob).get(address(document, "pages/1/image/")).status_code == 200
+    assert len(closed) == 2
+
+
+def test_pictures_take_turns(
+    api: Api, bob: User, collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, make_pdf([["Words on a page."]]), filename="x.pdf")
+    turns = BoundedSemaphore(1)
+    monkeypatch.setattr(api_content, "DRAWING", turns)
+    monkeypatch.setattr(api_content, "PATIENCE_SECONDS", 0.01)
+    with turns:
+        busy = api(bob).get(address(document, "pages/1/image/"))
+    assert (busy.status_code, busy["Retry-After"]) == (503, "5")
+    assert api(bob).get(address(document, "pages/1/image/")).status_code == 200
+    assert turns.acquire(blocking=False)

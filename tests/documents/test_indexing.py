@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.core.files.base import ContentFile
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from psycopg import errors
 
 from documents import indexing, services, sweep, tasks
+from documents.embedding import registry
+from documents.exceptions import EmbeddingUnavailable, UnreadableDocument
 from documents.integrity import check_integrity
 from documents.models import Collection, Document, Embedding, EmbeddingSpace, Status
 from documents.spaces import active_space, ensure_active_space, index_name
@@ -196,3 +201,115 @@ def test_every_collection_is_found_by_those_who_may_see_it(
     seen = {user: list(Collection.objects.visible_to(user)) for user in (alice, bob, charlie)}
     assert seen == {alice: [collection], bob: [collection], charlie: []}
     assert list(Collection.objects.writable_by(bob)) == []
+
+
+@pytest.mark.parametrize("fault", [UnreadableDocument("The old file is at fault."), RuntimeError("engine")])
+@pytest.mark.parametrize("tries", [0, tasks.MAX_TRIES - 1])
+def test_an_old_job_does_not_fail_the_new_version(
+    fault: Exception, tries: int, collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "%PDF-1.4\nbroken", filename="x.pdf")
+    Document.objects.filter(pk=document.pk).update(tries=tries)
+
+    def replaced_meanwhile(claim: Any) -> None:
+        file = ContentFile(b"A perfectly good text.", name="good.txt")
+        services.document_replace_file(document=document, upload=file)
+        Document.objects.filter(pk=document.pk).update(tries=tries)
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(indexing, "read", replaced_meanwhile)
+        run(document)
+    assert (document.status, document.reason, document.tries) == (Status.QUEUED, "", tries)
+    assert run(document).status == Status.READY
+
+
+def of_the_database(cause: Exception | None = None) -> OperationalError:
+    error = OperationalError("something is wrong")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (of_the_database(), True),
+        (InterfaceError("connection already closed"), True),
+        (of_the_database(errors.AdminShutdown()), True),
+        (of_the_database(errors.ConnectionFailure()), True),
+        (of_the_database(errors.DiskFull()), False),
+        (of_the_database(errors.ProgramLimitExceeded()), False),
+        (of_the_database(errors.QueryCanceled()), False),
+    ],
+)
+def test_only_a_lost_connection_is_tried_for_ever(
+    error: Exception, again: bool, collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "Never stored.")
+
+    def broken(claim: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(indexing, "read", broken)
+    with pytest.raises(type(error) if again else tasks.TryAgain) as raised:
+        tasks.index_document(str(document.pk))
+    assert tasks.Policy().get_retry_decision(exception=raised.value, job=None)  # type: ignore[arg-type]
+    assert bool(tasks.Policy().get_retry_decision(exception=error, job=None)) is again  # type: ignore[arg-type]
+    document.refresh_from_db()
+    assert document.tries == (0 if again else 1)
+
+
+def test_repeated_texts_are_embedded_once(collection: Collection, upload: Upload, monkeypatch: Any) -> None:
+    document = upload(collection, "\f".join(["The same page of words."] * 5 + ["Another page."]))
+    given: list[str] = []
+
+    def counting(model: str) -> Any:
+        embedder = registry.get_passage_embedder(model)
+
+        class Counting:
+            def embed(self, texts: list[str]) -> Any:
+                given.extend(texts)
+                return embedder.embed(texts)
+
+        return Counting()
+
+    monkeypatch.setattr(indexing, "get_passage_embedder", counting)
+    assert run(document).chunk_count == 6
+    assert len(given) == 2
+    vectors = [e.vector for e in Embedding.objects.order_by("chunk__ordinal")]
+    assert vectors[0] == vectors[4] != vectors[5]
+    assert any(vectors[0])
+
+
+def test_too_many_passages_are_refused(collection: Collection, upload: Upload, monkeypatch: Any) -> None:
+    monkeypatch.setattr(indexing, "MAX_PASSAGES", 1)
+    document = run(upload(collection, "One page.\fAnother page."))
+    assert (document.status, "passages" in document.reason) == (Status.FAILED, True)
+
+
+def test_the_short_name_of_the_model_is_the_same_model(
+    collection: Collection, make_document: Callable[..., Document], settings: Any, caplog: Any
+) -> None:
+    make_document(collection, "Some words.")
+    space = active_space()
+    settings.EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+    assert ensure_active_space() == space
+    assert "EMBEDDING_MODEL" not in caplog.text
+    settings.EMBEDDING_MODEL = "/some/other-model"
+    assert ensure_active_space() == space
+    assert "goes on serving" in caplog.text
+
+
+def test_vectors_of_exchanged_weights_do_not_mix(
+    collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    before = ensure_active_space()
+    card = registry.model_card
+    monkeypatch.setattr(registry, "model_card", lambda model: replace(card(model), revision="f" * 64))
+    assert ensure_active_space().revision == "f" * 64
+    monkeypatch.undo()
+    assert ensure_active_space() == before
+    make_document(collection, "Some words.")
+    monkeypatch.setattr(registry, "model_card", lambda model: replace(card(model), revision="f" * 64))
+    with pytest.raises(EmbeddingUnavailable, match="exchanged"):
+        ensure_active_space()

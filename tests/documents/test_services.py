@@ -17,13 +17,14 @@ from django.db import IntegrityError, connections, transaction
 
 from documents import services, uploads
 from documents.exceptions import (
+    AlreadyThere,
     EmptyUpload,
     IdempotencyConflict,
     StorageFull,
     UnsupportedType,
     UploadTooLarge,
 )
-from documents.models import Collection, Document, Status
+from documents.models import Collection, Deletion, Document, Role, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +170,129 @@ def test_idempotency_key_answers_with_the_first_document(collection: Collection)
     assert create(collection, b"Once.", idempotency_key="k1").document == first
     with pytest.raises(IdempotencyConflict):
         create(collection, b"Something else.", idempotency_key="k1")
+
+
+def test_a_key_belongs_to_one_collection(collection: Collection, alice: User) -> None:
+    create(collection, b"Once.", idempotency_key="k1")
+    with pytest.raises(IdempotencyConflict):
+        services.document_create(
+            user=alice,
+            collection=services.collection_private(user=alice),
+            upload=ContentFile(b"Once.", name="note.txt"),
+            idempotency_key="k1",
+        )
+
+
+def test_a_key_shows_nothing_that_its_user_may_no_longer_see(collection: Collection, bob: User) -> None:
+    def upload(into: Collection) -> services.Accepted:
+        file = ContentFile(b"Once.", name="note.txt")
+        return services.document_create(user=bob, collection=into, upload=file, idempotency_key="k1")
+
+    services.membership_set(collection=collection, user=bob, role=Role.EDITOR)
+    first = upload(collection).document
+    services.membership_remove(collection=collection, user=bob)
+    own = services.collection_private(user=bob)
+    second = upload(own)
+    assert (second.duplicate, second.document.collection) == (False, own)
+    assert second.document != first
+    assert upload(own).document == second.document
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returned or raised, all of them started together."""
+    barrier, results = threading.Barrier(len(calls)), list[Any]()
+
+    def run(call: Callable[[], Any]) -> None:
+        barrier.wait()
+        try:
+            results.append(call())
+        except Exception as error:
+            results.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return results
+
+
+def together(store: Callable[..., None]) -> Callable[..., None]:
+    """Two uploads that have both passed every check before either gets its row."""
+    barrier = threading.Barrier(2)
+
+    def wait(*given: Any) -> None:
+        store(*given)
+        barrier.wait(10)
+
+    return wait
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_with_two_files_at_once_makes_one_document(collection: Collection, monkeypatch: Any) -> None:
+    before = stored()
+    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    results = at_once(*(lambda n=n: create(collection, b"%d" % n, idempotency_key="k1") for n in (1, 2)))
+    assert sorted(type(result).__name__ for result in results) == ["Accepted", "IdempotencyConflict"]
+    assert Document.objects.count() == 1
+    assert len(stored() - before) == 1
+
+
+def replace(document: Document, content: bytes) -> services.Accepted:
+    return services.document_replace_file(document=document, upload=ContentFile(content, name="new.txt"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_replacements_at_once_leave_one_file(collection: Collection, monkeypatch: Any) -> None:
+    before = stored()
+    document = create(collection, b"The old.").document
+    twin = Document.objects.get(pk=document.pk)
+    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    results = at_once(lambda: replace(document, b"One."), lambda: replace(twin, b"Two."))
+    assert [result.duplicate for result in results] == [False, False]
+    row = Document.objects.get()
+    assert row.content_version == 3
+    assert stored() - before == {row.file.path}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_bytes_into_two_documents_at_once(collection: Collection, monkeypatch: Any) -> None:
+    before = stored()
+    documents = [create(collection, content).document for content in (b"First.", b"Second.")]
+    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    results = at_once(*(lambda d=document: replace(d, b"The same.") for document in documents))
+    assert sorted(type(result).__name__ for result in results) == ["Accepted", "AlreadyThere"]
+    assert len(stored() - before) == 2
+
+
+def test_moving_to_a_twin_is_refused(collection: Collection, alice: User) -> None:
+    document = create(collection, b"The same.").document
+    other = services.collection_create(owner=alice, name="Other")
+    create(other, b"The same.")
+    with pytest.raises(AlreadyThere):
+        services.document_update(document=document, collection=other)
+    document.refresh_from_db()
+    assert document.collection == collection
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleted_twice_is_deleted_once(collection: Collection) -> None:
+    before = stored()
+    document = create(collection, b"The old.").document
+    stale = Document.objects.get(pk=document.pk)
+    replace(document, b"The new.")
+    services.document_delete(document=stale, user=None)
+    services.document_delete(document=stale, user=None)
+    assert Deletion.objects.count() == 1
+    assert stored() == before
+
+
+def test_a_new_title_answers_with_the_queued_row(
+    collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    document = make_document(collection, "A text of some words.")
+    changed = services.document_update(document=document, title="New", tags=["a"])
+    assert (changed.status, changed.title, changed.tags) == (Status.QUEUED, "New", ["a"])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -268,3 +268,12 @@ def test_cut_joins_overlapping_spans_and_stays_within_the_text() -> None:
         Piece("ef", marked=True),
     ]
     assert cut("", [(0, 1)]) == []
+
+
+def test_a_title_of_invisible_characters_is_refused(browser: SignIn, alice: User, document: Document) -> None:
+    title = document.title
+    edit = reverse("document-edit", args=[document.pk])
+    page = browser(alice).post(edit, {"title": "\u202e\u200b", "tags": ""}, follow=True)
+    assert b"needs a title" in page.content
+    document.refresh_from_db()
+    assert document.title == title

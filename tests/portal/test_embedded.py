@@ -156,3 +156,14 @@ def test_a_strangers_socket_folder_is_refused(tmp_path: Path) -> None:
             layout.make_folders()
     finally:
         layout.sockets.unlink()
+
+
+def test_a_socket_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / ("long" * 40))
+    layout.sockets.mkdir()
+    layout.sockets.chmod(0o777)
+    try:
+        with pytest.raises(PermissionError):
+            layout.make_folders()
+    finally:
+        layout.sockets.rmdir()

@@ -18,12 +18,12 @@ from documents import indexing
 from documents.models import Collection, Document
 from documents.services import document_delete, document_reindex, membership_remove
 from search import answers, log, pipeline, recording, sse
-from search.exceptions import BadRequest, NotFound
+from search.exceptions import BadRequest, GenerationFailed, NotFound
 from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, AnswerEvent, Citation, Conversation
 from search.representation import answer_json, event_json, replay_json
-from search.types import Event
+from search.types import DraftSentence, Event, GenerationRequest, Piece, Token
 from tests.search.examples import HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +60,16 @@ def events_of(answer: Answer, after: int, reader: User) -> list[Event]:
         return [event async for event in follow(answer.pk, after, reader)]
 
     return asyncio.run(asyncio.wait_for(read(), 20))
+
+
+class DiesAfterWords(FakeGenerator):
+    """Says a sentence that nothing supports and half of another."""
+
+    def generate(self, request: GenerationRequest) -> Iterator[Piece]:
+        yield Token("The moon is made of cheese. ")
+        yield DraftSentence("The moon is made of cheese.", cited=(1,))
+        yield Token("And so is ")
+        raise GenerationFailed("gone")
 
 
 # --- Asking
@@ -228,6 +238,26 @@ def test_silence_is_filled(
 
 
 # --- Ends that are not the usual one
+
+
+def test_a_slow_answer_is_given_as_far_as_it_is(herons: Document, alice: User, slow: FakeGenerator) -> None:
+    slow.pause = 0.2
+    answer = answers.ask(user=alice, question=QUESTION)
+    assert answers.wait(answer, 0.05).state == Answer.State.RUNNING
+    assert answers.wait(answer, 30).state == Answer.State.DONE
+
+
+def test_a_model_that_dies_after_some_words_makes_the_log_begin_again(
+    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "get_generator", DiesAfterWords)
+    answer = answered(alice)
+    events = events_of(answer, 0, alice)
+    sources = [event for event in events if event.type == "sources"]
+    assert [event.payload.get("restart") for event in sources] == [None, True]
+    words = [event for event in events if event.type == "token" and event.seq > sources[1].seq]
+    assert "".join(event.payload["text"] for event in words).strip() == answer.text
+    assert "cheese" in "".join(event.payload["text"] for event in events if event.type == "token")
 
 
 def test_a_stopped_answer_keeps_what_it_has(herons: Document, alice: User, slow: FakeGenerator) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -14,6 +15,13 @@ from rest_framework.test import APIClient
 
 from documents.models import Collection, Document
 from portal.accounts.services import token_create
+from search import answers, pipeline
+from search.exceptions import GenerationFailed
+from search.generation.fake import FakeGenerator
+from search.log import in_database
+from search.models import Answer
+from search.openai_api import Told
+from search.types import DraftSentence, Event, GenerationRequest, Piece, Token
 
 Api = Callable[[User | None], APIClient]
 TEXT = "The tide tables of Brest were computed in 1839 by Rémi Chazallon. He founded the French tide service."
@@ -106,6 +114,50 @@ async def test_a_completion_streams(alice: User, document: Document) -> None:
     assert "Chazallon" in "".join(choice["delta"].get("content", "") for choice in choices)
     assert any(choice["delta"].get("annotations") for choice in choices)
     assert choices[-1]["finish_reason"] == "stop"
+
+
+async def test_a_chat_is_never_told_what_is_rejected_later(
+    alice: User, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DiesAfterWords(FakeGenerator):
+        def generate(self, request: GenerationRequest) -> Iterator[Piece]:
+            yield Token("The moon is made of cheese. ")
+            yield DraftSentence("The moon is made of cheese.", cited=(1,))
+            raise GenerationFailed("gone")
+
+    monkeypatch.setattr(pipeline, "get_generator", DiesAfterWords)
+    body = {"messages": [{"role": "user", "content": QUESTION}], "stream": True}
+    chunks = events(await text_of(await Program(alice).send("POST", CHAT, body)))
+    said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert "cheese" not in said
+    assert said == await in_database(lambda: Answer.objects.get().text)
+    assert "Chazallon" in said
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_chat_is_told_every_sentence_once(supported: bool) -> None:
+    told, answer = Told(), "One. Two. Three."
+    given = [
+        ("sentence", {"text": "One.", "supported": False}),
+        ("sentence", {"text": "Two.", "supported": supported}),
+        ("token", {"text": "Thr"}),
+        ("sentence", {"text": "Three.", "supported": False}),
+        ("done", {"answer": answer}),
+    ]
+    said = [told.take(Event(uuid4(), seq, type_, payload)) for seq, (type_, payload) in enumerate(given, 1)]  # type: ignore[arg-type]
+    early = ["", "One. Two.", "", " Three.", ""]
+    assert said == (early if supported else ["", "", "", "", answer])
+
+
+def test_a_slow_answer_is_202(
+    api: Api, alice: User, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = answers.wait
+    monkeypatch.setattr(pipeline, "get_generator", lambda: FakeGenerator(pause=0.1))
+    monkeypatch.setattr(answers, "wait", lambda answer: wait(answer, 0.05))
+    response = api(alice).post("/api/v1/answers/", {"question": QUESTION})
+    assert (response.status_code, response.json()["state"]) == (202, "running")
+    wait(Answer.objects.get(), 30)
 
 
 def test_strangers_get_no_evidence_by_chat(api: Api, charlie: User, document: Document) -> None:

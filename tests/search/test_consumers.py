@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,8 @@ from documents.models import Collection, Document
 from search import pipeline
 from search.consumers import AnswerConsumer
 from search.generation.fake import FakeGenerator
+from search.log import in_database
+from search.models import Answer
 from tests.search.examples import HERONS
 from tests.search.sockets import WebsocketCommunicator
 
@@ -62,6 +65,32 @@ async def test_stop(herons: Document, alice: User, monkeypatch: pytest.MonkeyPat
     await socket.send_json_to({"type": "stop", "answer": started["answer"]})
     assert (await until_end(socket))[-1]["state"] == "stopped"
     await socket.disconnect()
+
+
+async def test_who_hangs_up_in_mid_answer_leaves_no_error(
+    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As uvicorn has it: what is sent to a closed socket raises an ``OSError`` of its own."""
+
+    class ClientDisconnected(OSError):
+        pass
+
+    async def closed(self: AnswerConsumer, content: Any) -> None:
+        raise ClientDisconnected
+
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    monkeypatch.setattr(pipeline, "get_generator", lambda: FakeGenerator(pause=0.02))
+    socket = await opened(AnswerConsumer, alice)
+    monkeypatch.setattr(AnswerConsumer, "send_json", closed)
+    await socket.send_json_to({"type": "ask", "question": "Herons?"})
+    await socket.send_to(text_data="no json")
+    while not await in_database(Answer.objects.filter(events__type="done").exists):
+        await asyncio.sleep(0.05)
+    await socket.disconnect()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 async def test_anonymous_is_refused() -> None:

@@ -45,3 +45,15 @@ def test_nothing_in_nothing_out(legs: dict[str, list[Candidate]]) -> None:
 def test_equal_scores_count_fully_and_keep_the_order_of_ranks() -> None:
     ranked = fuse({"vector": leg((9, 0.5), (4, 0.5))})
     assert [(entry.chunk_id, entry.score) for entry in ranked] == [(9, 1.0), (4, 1.0)]
+
+
+def test_a_word_that_only_one_passage_has_decides() -> None:
+    vector = [Candidate(n, n, 0.5 - n / 100) for n in range(1, 51)]
+    fused = fuse({"vector": vector, "keyword": [Candidate(99, 1, 7.0)]})
+    assert fused[0].chunk_id == 99
+
+
+def test_level_keyword_scores_leave_the_order_to_the_vectors() -> None:
+    vector = [Candidate(n, n, 0.5 - n / 100) for n in range(1, 51)]
+    keyword = [Candidate(200 - n, n, 5.0 - n / 1000) for n in range(1, 51)]
+    assert [entry.chunk_id for entry in fuse({"vector": vector, "keyword": keyword})[:3]] == [1, 2, 3]

@@ -98,6 +98,28 @@ def test_explain_tells_every_stage(library: dict[str, Document], alice: User) ->
     assert {"embed", "vector", "keyword", "fusion", "hydrate"} <= set(told["timings"])
 
 
+def test_explained_scores_tell_nothing_of_other_peoples_documents(
+    library: dict[str, Document], alice: User, charlie: User, make_document: Callable[..., Document]
+) -> None:
+    """How rare a word is in the whole corpus shows in raw BM25 scores."""
+    hers = Collection.objects.create(name="Hers", slug="hers", owner=charlie)
+    make_document(hers, "A tram. Another tram.", title="Tram")
+    make_document(hers, "A network of canals, and a tram.", title="Canals")
+    request = SearchRequest("tram network", mode="keyword", explain=True)
+
+    def told() -> Any:
+        explanation = pipeline.search(request=request, user=charlie).explanation
+        assert explanation
+        return explanation["legs"]["keyword"]
+
+    scores = [entry["score"] for entry in told()]
+    assert (scores[0], scores[-1], len(scores)) == (1.0, 0.0, 2)
+    alone = SearchRequest("tram", mode="keyword", filters=Filters(collections=("research",)), explain=True)
+    explanation = pipeline.search(request=alone, user=alice).explanation
+    assert explanation
+    assert [entry["score"] for entry in explanation["legs"]["keyword"]] == [1.0]
+
+
 def test_without_an_engine_the_keywords_serve_alone(
     library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +247,7 @@ def test_when_the_model_fails_the_sources_answer_and_say_so(
     assert "Lindqvist" in outcome.text
     assert outcome.settings["fallback"]
     earlier, later = [step.evidence for step in steps if isinstance(step, Sources)]
+    assert [step.restart for step in steps if isinstance(step, Sources)] == [False, True]
     assert later[: len(earlier)] == earlier  # numbers that were shown stay what they are
 
 

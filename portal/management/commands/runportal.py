@@ -42,6 +42,7 @@ class Command(BaseCommand):
         address = f"http://{HOST}:{settings.PORT}"
         with only_one(settings.DATA_DIR, address):
             refuse_a_taken_port(settings.PORT)
+            clear_uploads()
             password = prepare(self.say)
             supervisor = Supervisor(children(settings.PORT))
             supervisor.start()
@@ -49,6 +50,8 @@ class Command(BaseCommand):
                 self.welcome(address, password)
                 if options["browser"]:
                     webbrowser.open(address)
+            elif not supervisor.stopping.is_set():
+                self.say(f"{address}/healthz/ready has not said yes in {READY_SECONDS:.0f} s; going on.")
             supervisor.watch()
             self.say("Stopped.")
 
@@ -104,6 +107,12 @@ def prepare(say: Any) -> str | None:
         return first_start.prepare_all(environment.text("ADMIN_PASSWORD"))
     except EmbeddingUnavailable as error:
         raise CommandError(str(error)) from error
+
+
+def clear_uploads() -> None:
+    """What requests of an earlier run left half received, when it was killed."""
+    for path in settings.FILE_UPLOAD_TEMP_DIR.iterdir():
+        path.unlink(missing_ok=True)
 
 
 def children(port: int) -> list[Child]:

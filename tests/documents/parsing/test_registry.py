@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from documents.exceptions import EmptyUpload, UnsupportedType
-from documents.parsing.registry import MEDIA_TYPES, PARSERS, detect, get_parser
+from documents.parsing.registry import MEDIA_TYPES, PARSERS, detect, import_parser
 from tests.documents.parsing.pdf_factory import make_pdf
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256))
@@ -67,4 +67,4 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 def test_every_kind_has_a_parser_and_a_media_type() -> None:
     assert PARSERS.keys() == MEDIA_TYPES.keys()
-    assert all(callable(get_parser(kind)) for kind in PARSERS)
+    assert all(callable(import_parser(path)) for path in PARSERS.values())

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from documents.parsing.text import PAGE_CHARACTERS, decode, parse
+from documents.exceptions import UnreadableDocument
+from documents.parsing import markdown, text
+from documents.parsing.text import MANY_SHEETS, PAGE_CHARACTERS, SHORT_SHEET, decode, parse
+from documents.parsing.types import Parser
 
 GERMAN = "Die Grüße aus Köln kommen spät, weil der Zug in Düsseldorf über eine Stunde stand."
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. Широкая электрификация южных губерний."
@@ -50,6 +53,32 @@ def test_cleans_what_postgres_refuses(tmp_path: Path) -> None:
 
 def test_form_feeds_end_pages(tmp_path: Path) -> None:
     assert parsed(tmp_path, b"first\fsecond\f") == ["first", "second"]
+
+
+def test_a_flood_of_form_feeds_makes_few_pages(tmp_path: Path) -> None:
+    pages = parsed(tmp_path, b"a\f" * 100_000)
+    assert len(pages) < 40
+    assert "".join(pages).count("a") == 100_000
+    assert all(len(page) <= PAGE_CHARACTERS for page in pages)
+
+
+def test_long_sheets_stay_pages_among_many_short_ones(tmp_path: Path) -> None:
+    long = "long words " * SHORT_SHEET
+    sheets = [long, long] + ["short"] * MANY_SHEETS + [long]
+    pages = parsed(tmp_path, "\f".join(sheets).encode())
+    assert pages[0] == long
+    assert pages[1].startswith(long)
+    assert pages[-1] == long.rstrip()
+    assert "".join("".join(pages).split()) == "".join("".join(sheets).split())
+
+
+@pytest.mark.parametrize("parse", [text.parse, markdown.parse])
+def test_too_many_pages_are_refused(parse: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "MAX_PAGES", 2)
+    path = tmp_path / "file"
+    path.write_text("\n\n".join(["A paragraph of some words."] * 2_000))
+    with pytest.raises(UnreadableDocument, match="more than 2 pages"):
+        parse(str(path))
 
 
 def test_nothing_but_space_is_one_empty_page(tmp_path: Path) -> None:
