@@ -60,7 +60,8 @@ class CollectionAdmin(CuratedAdmin):
     list_filter = ("is_private",)
     list_select_related = ("owner",)
     search_fields = ("name", "slug", "owner__username")
-    fields = ("name", "slug", "description", "owner", "is_private", "corpus_version", "created_at")
+    fields = ("name", "slug", "description", "owner")
+    facts = ("is_private", "corpus_version", "created_at")
     inlines = (MembershipInline,)
 
     def managed(self, request: HttpRequest) -> QuerySet[Any]:
@@ -77,8 +78,10 @@ class CollectionAdmin(CuratedAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        facts = ("is_private", "corpus_version", "created_at")
-        return (*facts, "slug", "owner") if obj else facts
+        return (*self.facts, "slug", "owner") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*self.fields, *self.facts) if obj else self.fields
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return () if obj is None or obj.is_private else self.inlines

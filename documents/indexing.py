@@ -92,7 +92,7 @@ def claim_document(document_id: UUID) -> Claim | None:
     """Mark a queued (or, after a worker's death, a processing) document as on its way."""
     space = ensure_active_space()
     with transaction.atomic():
-        document = Document.objects.select_for_update().filter(pk=document_id).first()
+        document = Document.objects.select_for_update(no_key=True).filter(pk=document_id).first()
         if document is None or document.status not in (Status.QUEUED, Status.PROCESSING):
             return None
         document.status, document.stage, document.percent = Status.PROCESSING, Stage.PARSING, 0
@@ -164,7 +164,7 @@ def store(claim: Claim, parsed: ParsedDocument, passages: Sequence[Passage], vec
     """Put the new passages in the place of the old, all at once, and say that it is ready."""
     report(claim, Stage.STORING, EMBEDDED)
     with transaction.atomic():
-        document = Document.objects.select_for_update().filter(pk=claim.document.pk).first()
+        document = Document.objects.select_for_update(no_key=True).filter(pk=claim.document.pk).first()
         if (
             document is None
             or document.content_version != claim.version
