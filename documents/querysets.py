@@ -217,7 +217,7 @@ class EmbeddingQuerySet(PassageQuerySet):
     def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
         """The ``k`` passages nearest to ``vector`` by cosine, or all allowed ones where fewer are.
 
-        Few allowed rows are scanned exactly: that is as fast, and the graph may hardly connect them
+        Few allowed rows are scanned exactly: that costs milliseconds, and the graph may hardly connect them
         (those of a small collection that stands apart from a large one are reached late or never).
         The HNSW scan stops at ``hnsw.max_scan_tuples``: when it comes back short, exactly as well.
         """

@@ -83,6 +83,28 @@ def test_main_job_in_a_browser(portal: Portal, browser: Any, files: list[Path]) 
     assert problems == []
 
 
+DROP = """() => {
+  const carried = new DataTransfer();
+  const file = new File(["The dropped note speaks of kingfishers."], "dropped.txt", {type: "text/plain"});
+  carried.items.add(file);
+  return carried;
+}"""
+
+
+def test_a_file_that_is_dropped_on_the_page_becomes_ready(portal: Portal, browser: Any) -> None:
+    page = browser.new_page()
+    sign_in(page, portal)
+    page.goto(f"{portal.address}/documents/")
+    page.locator("[data-testid=upload-input]").wait_for(state="attached")
+    carried = page.evaluate_handle(DROP)
+    page.dispatch_event("body", "dragenter", {"dataTransfer": carried})
+    page.dispatch_event("body", "drop", {"dataTransfer": carried})
+    row = page.locator("[data-testid=upload-row][data-state=ready]", has_text="dropped")
+    row.wait_for(timeout=60_000)
+    found = portal.client().get("search/", params={"q": "kingfishers"}).json()
+    assert found["results"][0]["document"]["title"] == "dropped"
+
+
 def is_error(line: Any) -> bool:
     # htmx reports requests that were under way when a page was left.
     return line.type == "error" and not line.text.startswith("htmx:")
