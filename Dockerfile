@@ -2,7 +2,8 @@
 # Stages: base (no torch) → ml (with torch) → dev. `prepare` makes the int8 model file with torch and
 # hands the file on, so that base has this model without torch.
 #   docker build --target base .        web and worker on ONNX Runtime
-#   docker build --target ml .          the same with torch: GPU, cross-encoders, other models
+#   docker build --target ocr .         the same with Tesseract, for scans and pictures of text
+#   docker build --target ml .          base with torch: GPU, cross-encoders, other models
 
 ARG PYTHON=python:3.11-slim-bookworm
 
@@ -40,6 +41,8 @@ COPY manage.py pyproject.toml ./
 COPY portal portal
 COPY documents documents
 COPY search search
+# The parsers start anew for each file, and the user may not write what they compile.
+RUN python -m compileall -q documents
 COPY templates templates
 COPY static static
 COPY --from=prepare --chown=portal:portal /prepared/models /app/models
@@ -50,6 +53,15 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
     ["python", "-c", "import os,urllib.request as u;u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz/live',timeout=2)"]
 CMD ["python", "manage.py", "serve"]
+
+# --- ocr: the same with text recognition; for other languages than English: OCR_PACKAGES="… tesseract-ocr-deu"
+FROM base AS ocr
+ARG OCR_PACKAGES=tesseract-ocr
+USER 0
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends ${OCR_PACKAGES} \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001
 
 # --- ml: the same with torch ------------------------------------------------------------------
 FROM base AS ml

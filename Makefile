@@ -10,12 +10,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX ?=
 export PORT ?= 8000
 
-.PHONY: run test lint types browser models vendor clean
+.PHONY: run test lint types packages models vendor clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
 
-test: $(VENV)/.dev browser lint types
+test: $(VENV)/.dev packages lint types
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -31,9 +31,10 @@ types: $(VENV)/.dev
 models: $(VENV)/.dev
 	$(BIN)/python manage.py prepare_models
 
-# The browser tests need Chromium. Elsewhere than on Debian they skip, and say so.
-browser:
-	@bash tests/acceptance/install_browser.sh
+# The browser tests need Chromium, those of text recognition Tesseract. Elsewhere than on Debian they
+# skip, and say so.
+packages:
+	@bash tests/install_packages.sh
 
 vendor:
 	bash static/vendor/update.sh

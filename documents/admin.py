@@ -6,6 +6,7 @@ only here. Whatever is changed goes through the same services as everywhere else
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from django import forms
@@ -13,14 +14,20 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Count, ForeignKey, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from documents import services, uploads
 from documents.curation import CuratedAdmin, ReadOnlyAdmin, curator
 from documents.exceptions import DocumentError
 from documents.forms import readable_title, split_tags
 from documents.models import Chunk, Collection, Document, EmbeddingSpace, Membership
+from documents.templatetags.document_words import kind_name, language_name, percent
 
 
 class MembershipForm(forms.ModelForm):
@@ -178,21 +185,47 @@ class DocumentChangeForm(forms.ModelForm):
         return given
 
 
+class ValuesInWords(admin.AllValuesFieldListFilter):
+    """The values that occur in the column, called by ``words``."""
+
+    words: Callable[[str], str]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            value = choice["display"]
+            yield {**choice, "display": self.words(value) if isinstance(value, str) and value else value}
+
+
+class KindFilter(ValuesInWords):
+    words = staticmethod(kind_name)
+
+
+class LanguageFilter(ValuesInWords):
+    words = staticmethod(language_name)
+
+
 @admin.register(Document)
 class DocumentAdmin(CuratedAdmin):
-    list_display = ("title", "collection", "kind", "page_count", "chunk_count", "status", "created_at")
-    list_filter = ("status", "kind", ("collection", admin.RelatedOnlyFieldListFilter))
+    list_display = (
+        *("title", "collection", "type", "page_count", "chunk_count", "status", "quality", "spoken"),
+        "created_at",
+    )
+    list_filter = (
+        *("status", "quality", ("language", LanguageFilter), ("kind", KindFilter)),
+        ("collection", admin.RelatedOnlyFieldListFilter),
+    )
     list_select_related = ("collection",)
-    search_fields = ("title", "filename", "sha256")
+    search_fields = ("title", "filename", "sha256", "source")
     date_hierarchy = "created_at"
-    actions = ("reindex", "cancel")
+    actions = ("reindex", "retry_failed", "cancel")
     list_per_page = 50
     show_full_result_count = False
 
     FACTS = (
-        *("id", "filename", "kind", "media_type", "size", "sha256", "language", "page_count", "chunk_count"),
-        *("status", "stage", "percent", "reason", "tries", "interruptions", "content_version", "metadata"),
-        *("uploaded_by", "created_at", "updated_at", "indexed_at"),
+        *("status", "reason", "notice", "quality", "characters_per_page", "blank_pages", "garbled_text"),
+        *("spoken", "page_count", "chunk_count", "stage", "percent", "stage_done", "stage_total", "tries"),
+        *("interruptions", "content_version", "id", "filename", "source", "kind", "media_type", "size"),
+        *("sha256", "metadata", "uploaded_by", "created_at", "updated_at", "indexed_at"),
     )
 
     def managed(self, request: HttpRequest) -> QuerySet[Any]:
@@ -213,7 +246,7 @@ class DocumentAdmin(CuratedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        return (*self.FACTS, "error_detail") if request.user.is_superuser else self.FACTS
+        return (*self.FACTS, "traceback") if request.user.is_superuser else self.FACTS
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
@@ -234,9 +267,23 @@ class DocumentAdmin(CuratedAdmin):
             title=given["title"],
             tags=given["tags"],
         )
-        if accepted.duplicate:
-            self.message_user(request, _("The collection had this file already."), messages.WARNING)
-        obj.pk, obj.title = accepted.document.pk, accepted.document.title
+        obj.pk, obj.title, obj.is_duplicate = (
+            accepted.document.pk,
+            accepted.document.title,
+            accepted.duplicate,
+        )
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing was added when the collection had the file already."""
+        return None if obj.is_duplicate else super().log_addition(request, obj, message)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        if not obj.is_duplicate:
+            return super().response_add(request, obj, post_url_continue)
+        address = reverse("admin:documents_document_change", args=[obj.pk])
+        text = _("The collection had this file already, as “{}”. Nothing was added.")
+        self.message_user(request, format_html(str(text), obj.title), messages.WARNING)
+        return redirect(address)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Nothing: ``save_model`` has left it all to the services."""
@@ -261,10 +308,36 @@ class DocumentAdmin(CuratedAdmin):
             services.document_reindex(document=document)
         self.message_user(request, _("Queued: the old passages serve until the new ones are in."))
 
+    @admin.action(description=_("Try failed ones again"))
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        count = services.documents_retry(documents=Document.objects.filter(pk__in=queryset))
+        text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
+        self.message_user(request, text % {"count": count})
+
     @admin.action(description=_("Cancel what is on its way"))
     def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for document in queryset:
             services.document_cancel(document=document)
+
+    @admin.display(description=_("type"), ordering="kind")
+    def type(self, document: Document) -> str:
+        return kind_name(document.kind)
+
+    @admin.display(description=_("language"), ordering="language", empty_value="–")
+    def spoken(self, document: Document) -> str:
+        return language_name(document.language) if document.language else ""
+
+    @admin.display(description=_("blank pages"))
+    def blank_pages(self, document: Document) -> str:
+        return percent(document.blank_share)
+
+    @admin.display(description=_("garbled text"))
+    def garbled_text(self, document: Document) -> str:
+        return percent(document.garbled_share)
+
+    @admin.display(description=_("error in detail"), empty_value="–")
+    def traceback(self, document: Document) -> SafeString | str:
+        return format_html("<pre>{}</pre>", document.error_detail) if document.error_detail else ""
 
 
 @admin.register(Chunk)

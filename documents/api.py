@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.parsers import MultiPartParser
@@ -22,14 +23,17 @@ from documents.api_access import (
     writable_collection,
     writable_document,
 )
-from documents.models import Collection, Document
+from documents.models import Collection, Document, Status
 from documents.serializers import (
     AcceptedSerializer,
     DocumentChangeSerializer,
     DocumentQuery,
     DocumentSerializer,
     ReplacementSerializer,
+    RetriedSerializer,
+    RetrySerializer,
     UploadSerializer,
+    attachments_for,
 )
 from documents.services import Accepted
 
@@ -58,7 +62,9 @@ class DocumentsView(APIView):
             kind=query.get("type", ""),
             text=query.get("q", ""),
         )
-        rows = found.select_related("collection", "uploaded_by").defer("error_detail")
+        exact = {name: query[name] for name in ("quality", "language") if query.get(name)}
+        rows = found.filter(**exact).select_related("collection", "uploaded_by").defer("error_detail")
+        rows = rows.prefetch_related(*attachments_for(caller(request)))
         return page_of(request, rows, DocumentSerializer, ordering=("-created_at", "-id"))
 
     @extend_schema(
@@ -77,16 +83,17 @@ class DocumentsView(APIView):
             upload=given["file"],
             title=given.get("title", ""),
             tags=given.get("tags", ()),
+            source=given.get("path", ""),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
         )
-        return accepted_response(accepted)
+        return accepted_response(request, accepted)
 
 
 class DocumentView(APIView):
     @extend_schema(operation_id="documents_get", responses=DocumentSerializer, tags=["documents"])
     def get(self, request: Request, pk: UUID) -> Response:
         """One document: where it is on its way, and what is known about it."""
-        return Response(DocumentSerializer(visible_document(request, pk)).data)
+        return Response(described(request, visible_document(request, pk)))
 
     @extend_schema(request=DocumentChangeSerializer, responses=DocumentSerializer, tags=["documents"])
     def patch(self, request: Request, pk: UUID) -> Response:
@@ -95,7 +102,7 @@ class DocumentView(APIView):
         given = checked(DocumentChangeSerializer, request.data)
         if "collection" in given:
             given["collection"] = writable_collection(request, given["collection"])
-        return Response(DocumentSerializer(services.document_update(document=document, **given)).data)
+        return Response(described(request, services.document_update(document=document, **given)))
 
     @extend_schema(responses={204: None}, tags=["documents"])
     def delete(self, request: Request, pk: UUID) -> Response:
@@ -109,7 +116,18 @@ class ReindexView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Read, split and embed again; also the way to retry a failed document."""
         document = services.document_reindex(document=writable_document(request, pk))
-        return Response(DocumentSerializer(document).data, status=status.HTTP_202_ACCEPTED)
+        return Response(described(request, document), status=status.HTTP_202_ACCEPTED)
+
+
+class RetryView(APIView):
+    @extend_schema(request=RetrySerializer, responses={202: RetriedSerializer}, tags=["documents"])
+    def post(self, request: Request) -> Response:
+        """Queue every failed document again, of one collection or of all that the caller may write to."""
+        failed = Document.objects.writable_by(caller(request)).filter(status=Status.FAILED)
+        if slug := checked(RetrySerializer, request.data).get("collection"):
+            failed = failed.filter(collection=writable_collection(request, slug))
+        retried = services.documents_retry(documents=failed)
+        return Response({"retried": retried}, status=status.HTTP_202_ACCEPTED)
 
 
 class CancelView(APIView):
@@ -117,14 +135,14 @@ class CancelView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Stop a document that is on its way; one that has ended stays as it is."""
         services.document_cancel(document=writable_document(request, pk))
-        return Response(DocumentSerializer(visible_document(request, pk)).data)
+        return Response(described(request, visible_document(request, pk)))
 
 
 def replace_file(request: Request, pk: UUID) -> Response:
     """The PUT of ``api_content.FileView``."""
     document = writable_document(request, pk)
     upload = checked(ReplacementSerializer, request.data)["file"]
-    return accepted_response(services.document_replace_file(document=document, upload=upload))
+    return accepted_response(request, services.document_replace_file(document=document, upload=upload))
 
 
 def target_collection(request: Request, slug: str) -> Collection:
@@ -133,8 +151,15 @@ def target_collection(request: Request, slug: str) -> Collection:
     return services.collection_private(user=caller(request))
 
 
-def accepted_response(accepted: Accepted) -> Response:
-    body: dict[str, Any] = DocumentSerializer(accepted.document).data
+def described(request: Request, document: Document) -> dict[str, Any]:
+    """The document as JSON for this caller."""
+    prefetch_related_objects([document], *attachments_for(caller(request)))
+    body: dict[str, Any] = DocumentSerializer(document).data
+    return body
+
+
+def accepted_response(request: Request, accepted: Accepted) -> Response:
+    body = described(request, accepted.document)
     code = status.HTTP_200_OK if accepted.duplicate else status.HTTP_202_ACCEPTED
     return Response(
         {**body, "duplicate": accepted.duplicate}, status=code, headers={"Location": body["links"]["self"]}

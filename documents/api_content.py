@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
@@ -22,9 +23,10 @@ from rest_framework.views import APIView
 from documents.api import replace_file
 from documents.api_access import AnyAccept, Pages, checked, page_of, visible_document
 from documents.downloads import original_response, release_connection
-from documents.files import local_copy
+from documents.files import indexed_copy
 from documents.models import Chunk, Document, Page
 from documents.parsing.jail import render_page_in_jail
+from documents.reading import PICTURED_KINDS
 from documents.serializers import (
     AcceptedSerializer,
     ChunkSerializer,
@@ -33,8 +35,6 @@ from documents.serializers import (
     ReplacementSerializer,
 )
 
-#: Kinds whose pages can be drawn.
-PICTURED_KINDS = frozenset({"pdf"})
 RANGE_PARAMETER = OpenApiParameter("Range", str, "header", description="One range of bytes.")
 BINARY: dict[Any, Any] = {
     (200, "application/octet-stream"): OpenApiTypes.BINARY,
@@ -98,9 +98,9 @@ class PageImageView(APIView):
         """A picture of one page; 404 for formats whose pages have no picture."""
         scale = checked(PictureQuery, request.query_params)["scale"]
         document = visible_document(request, pk)
-        if document.kind not in PICTURED_KINDS or not 1 <= number <= document.page_count:
+        if document.kind not in PICTURED_KINDS or not has_layout(document, number):
             raise Http404
-        etag = f'"{document.sha256[:32]}-{number}-{scale:g}"'
+        etag = f'"{shown_file(document)}-{number}-{scale:g}"'
         unchanged = get_conditional_response(request._request, etag=etag)
         return unchanged or picture(document, number, scale, etag)
 
@@ -119,10 +119,20 @@ class ChunksView(APIView):
         return page_of(request, chunks, ChunkSerializer, ordering=("ordinal",))
 
 
+def has_layout(document: Document, number: int) -> bool:
+    pages = Page.objects.filter(document=document, number=number)
+    return pages.filter(width__isnull=False).exists()
+
+
+def shown_file(document: Document) -> str:
+    """Of the file that the pages shown were read from: the beginning of its digest, which is its name."""
+    return PurePath(document.indexed_file or str(document.file.name)).name
+
+
 def picture(document: Document, number: int, scale: float, etag: str) -> HttpResponse:
     release_connection()
-    with a_turn(), local_copy(document.file) as path:
-        png = render_page_in_jail(path, number, scale=scale)
+    with a_turn(), indexed_copy(document) as path:
+        png = render_page_in_jail(path, number, scale=scale, kind=document.kind)
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return HttpResponse(png, content_type="image/png", headers=headers)
 

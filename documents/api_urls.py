@@ -11,6 +11,7 @@ MEMBER = r"^collections/(?P<slug>[-a-zA-Z0-9_]+)/members/(?P<username>[\w.@+-]+)
 
 urlpatterns = [
     path("documents/", api.DocumentsView.as_view(), name="api-documents"),
+    path("documents/retry/", api.RetryView.as_view(), name="api-documents-retry"),
     path("documents/<uuid:pk>/", api.DocumentView.as_view(), name="api-document"),
     path("documents/<uuid:pk>/reindex/", api.ReindexView.as_view(), name="api-document-reindex"),
     path("documents/<uuid:pk>/cancel/", api.CancelView.as_view(), name="api-document-cancel"),

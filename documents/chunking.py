@@ -10,11 +10,24 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from documents.packing import Atom, ChunkOptions, Measure, Packer, Piece, Section, TokenCounter, strip
-from documents.parsing.types import Block, BlockKind, Box, ParsedDocument, ParsedPage
+from documents.packing import (
+    CELL_MARKS,
+    Atom,
+    ChunkOptions,
+    Measure,
+    Packer,
+    Piece,
+    Section,
+    TokenCounter,
+    capped,
+    guessed_header,
+    strip,
+)
+from documents.parsing.types import Block, Box, ParsedDocument, ParsedPage
 from documents.sentences import sentences
 
 __all__ = ["ChunkOptions", "Passage", "TokenCounter", "chunk"]
@@ -22,8 +35,10 @@ __all__ = ["ChunkOptions", "Passage", "TokenCounter", "chunk"]
 HEADING_SEPARATOR = " > "
 #: So few tokens between the top of a page and its first heading belong to the page, not to a text.
 PAGE_HEADER_TOKENS = 20
-_BY_LINES: tuple[BlockKind, ...] = ("table", "code")
 _LINES = re.compile(r"[^\n]*\S[^\n]*")
+#: The end of a sentence that announces a list, and the beginning of an item.
+_LEAD_IN = re.compile(r"(?:[:：]|\b(?:following|as follows)\b[\s.,;—–-]*)[*_]*\Z", re.IGNORECASE)
+_ITEM = re.compile(r"(?:[•·▪●○◦‣*+–-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)])\s+\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +60,28 @@ class Passage:
 
 
 def chunk(
-    document: ParsedDocument, tokenizer: TokenCounter, *, title: str, options: ChunkOptions | None = None
+    document: ParsedDocument,
+    tokenizer: TokenCounter,
+    *,
+    title: str,
+    limit: int | None = None,
+    options: ChunkOptions | None = None,
 ) -> list[Passage]:
-    """Cut the document into passages, in reading order. Every printed character is in one of them."""
+    """Cut the document into passages, in reading order. Every printed character is in one of them.
+
+    With ``limit``, only until there are more than that many.
+    """
     options = options or ChunkOptions()
-    headings = _HeadingPath()
+    headings, leads = _HeadingPath(), _LeadIns()
     context = _Context(title, tokenizer, options)
     passages: list[Passage] = []
     for page in document.pages:
         measure = Measure(page.text, tokenizer, options)
         lines = _Lines(page)
-        for piece in _pieces(page, headings, measure):
+        for piece in _pieces(page, headings, leads, measure):
             passages.append(_passage(len(passages), piece, lines, measure, context))
+            if len(passages) - 1 == limit:
+                return passages
     return passages
 
 
@@ -110,7 +135,7 @@ class _Lines:
 
 
 class _Context:
-    """Puts title, heading path and a table's header before a passage, within a budget of tokens."""
+    """Puts title, heading path and what a piece carries before a passage, within a budget of tokens."""
 
     def __init__(self, title: str, tokenizer: TokenCounter, options: ChunkOptions) -> None:
         self._tokenizer = tokenizer
@@ -126,31 +151,26 @@ class _Context:
     def _prefix(self, path: tuple[str, ...]) -> str:
         """The title gets at least 60 % of the budget if it needs it; the nearest headings the rest."""
         share = self._budget * 6 // 10 if path else self._budget
-        title, used = self._capped(self._title, share)
+        title, used = capped(self._title, self._tokenizer, share)
         kept: list[str] = []
         for heading in reversed(path):
             if heading.casefold() == self._title.casefold():
                 continue
-            capped, count = self._capped(heading, self._budget - used)
-            if not capped:
+            shortened, count = capped(heading, self._tokenizer, self._budget - used)
+            if not shortened:
                 break
-            kept.insert(0, capped)
+            kept.insert(0, shortened)
             used += count + 1  # the separator
         return "\n".join(filter(None, (title, HEADING_SEPARATOR.join(kept))))
-
-    def _capped(self, text: str, limit: int) -> tuple[str, int]:
-        spans = self._tokenizer.offsets(text)
-        if limit <= 0:
-            return "", 0
-        return (text, len(spans)) if len(spans) <= limit else (text[: spans[limit - 1][1]], limit)
 
 
 # Sections and atoms
 
 
-def _pieces(page: ParsedPage, headings: _HeadingPath, measure: Measure) -> list[Piece]:
+def _pieces(page: ParsedPage, headings: _HeadingPath, leads: _LeadIns, measure: Measure) -> list[Piece]:
     pieces: list[Piece] = []
     for section in _sections(page, headings, measure):
+        section.atoms = leads.carried_to(section.atoms, measure)
         if section.only_heading and pieces:
             pieces += _trailing_heading(pieces, section, measure)
         else:
@@ -199,28 +219,146 @@ def _all_blocks(page: ParsedPage) -> Iterator[Block]:
             yield Block("paragraph", position, block.start)
         start = max(block.start, position)
         if start < block.end:
-            yield Block(block.kind, start, block.end, block.level, block.title)
+            yield replace(block, start=start)
             position = block.end
     if page.text[position:].strip():
         yield Block("paragraph", position, len(page.text))
 
 
 def _atoms(text: str, block: Block, index: int, measure: Measure) -> Iterator[Atom]:
+    if block.kind == "table":
+        yield from _rows(text, block, index, measure)
+        return
     if block.kind == "heading":
         spans = [strip(text, block.start, block.end)]
-    elif block.kind in _BY_LINES:
-        spans = [strip(text, *found.span()) for found in _LINES.finditer(text, block.start, block.end)]
+    elif block.kind == "code":
+        spans = _line_spans(text, block)
     else:
         spans = _sentence_spans(text, block.start, block.end)
-    table = index if block.kind == "table" else -1
+    limit = measure.options.max_tokens
     for start, end in spans:
-        if start >= end:
-            continue
-        limit = measure.options.max_tokens - (measure.options.header_tokens if table >= 0 else 0)
-        parts = [(start, end)] if measure.fits(start, end, measure.options.max_tokens - limit) else None
-        for first, last in parts or measure.split(start, end, limit):
-            yield Atom(first, last, block.kind, measure.tokens(first, last), table)
+        if start < end:
+            yield from _cut(Atom(start, end, block.kind, 0, index), limit, measure)
+
+
+def _cut(atom: Atom, limit: int, measure: Measure) -> Iterator[Atom]:
+    """The atom with its tokens counted, or parts of it that fit."""
+    start, end = atom.start, atom.end
+    if measure.fits(start, end, measure.options.max_tokens - limit):
+        parts: Iterable[tuple[int, int]] = [(start, end)]
+    else:
+        parts = measure.split(start, end, limit, cells=atom.kind == "table")
+    for start, end in parts:
+        yield replace(atom, start=start, end=end, tokens=measure.tokens(start, end))
+
+
+def _rows(text: str, block: Block, index: int, measure: Measure) -> Iterator[Atom]:
+    """A table's rows; each but the header itself carries the header."""
+    rows = _line_spans(text, block)
+    if not rows:
+        return
+    limit = measure.options.max_tokens - measure.options.header_tokens
+    header, count = _header(text, block, rows, measure)
+    for number, (start, end) in enumerate(rows):
+        carried = header if number >= count else ""
+        parts = list(_cut(Atom(start, end, "table", 0, index, carried), limit, measure))
+        yield from parts if len(parts) == 1 else _named_cells(text, parts, block.header, measure)
+
+
+def _header(text: str, block: Block, rows: Sequence[tuple[int, int]], measure: Measure) -> tuple[str, int]:
+    """The header as the parser knows it, else a guess, and how many rows of the block it is."""
+    if not block.header:
+        return guessed_header(rows, measure)
+    first = text[slice(*rows[0])]
+    if _same(first, block.header):
+        return _capped_row(first, measure), 1
+    return _capped_row(block.header.strip(), measure), 0
+
+
+def _same(row: str, header: str) -> bool:
+    return row.split() == header.split()
+
+
+def _capped_row(row: str, measure: Measure) -> str:
+    """What the budget holds of a header row: whole cells, where that is possible."""
+    own = Measure(row, measure.tokenizer, measure.options)
+    if own.fits(0, len(row), measure.options.max_tokens - measure.options.header_tokens):
+        return row
+    start, end = next(iter(own.split(0, len(row), measure.options.header_tokens, cells=True)))
+    return row[start:end]
+
+
+def _named_cells(text: str, parts: Sequence[Atom], header: str, measure: Measure) -> Iterator[Atom]:
+    """The parts of a row that is longer than a passage: each carries the names of its own columns."""
+    names = header.split(CELL_MARKS[0])
+    row = text[parts[0].start : parts[-1].end].split(CELL_MARKS[0])
+    if not header or len(names) != len(row):
+        yield from parts
+        return
+    label = capped(row[0].strip(" |"), measure.tokenizer, measure.options.header_tokens // 4)[0]
+    column = 0
+    yield parts[0]
+    for before, part in pairwise(parts):
+        column += text.count(CELL_MARKS[0], before.start, part.start)
+        cells = text.count(CELL_MARKS[0], part.start, part.end) + 1
+        own = CELL_MARKS[0].join(names[column : column + cells]).strip()
+        yield replace(part, carried=_capped_row(f"{label}: {own}" if label else own, measure))
+
+
+def _line_spans(text: str, block: Block) -> list[tuple[int, int]]:
+    return [strip(text, *found.span()) for found in _LINES.finditer(text, block.start, block.end)]
 
 
 def _sentence_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [(start + first, start + last) for first, last in sentences(text[start:end])]
+
+
+class _LeadIns:
+    """The sentence that a list belongs to ("The pump needs:"), from page to page."""
+
+    def __init__(self) -> None:
+        self._sentence = ""
+        self._block = -1
+
+    def carried_to(self, atoms: Sequence[Atom], measure: Measure) -> list[Atom]:
+        """The atoms of a section, where those of a list carry its lead-in, which knows that it is one."""
+        led: list[Atom] = []
+        self._block = -1
+        for index, atom in enumerate(atoms):
+            following = atoms[index + 1] if index + 1 < len(atoms) else None
+            if _leads_in(atom, following, measure.text):
+                self._sentence = _capped_lead(atom, measure)
+                led.append(replace(atom, opens=following is not None))
+            elif self._goes_on(atom, measure.text):
+                led += self._items(atom, measure)
+            else:
+                self._sentence = ""
+                led.append(atom)
+        return led
+
+    def _goes_on(self, atom: Atom, text: str) -> bool:
+        return bool(self._sentence) and (_is_item(atom, text) or atom.block == self._block)
+
+    def _items(self, atom: Atom, measure: Measure) -> Iterator[Atom]:
+        self._block = atom.block
+        limit = measure.options.max_tokens - measure.options.header_tokens
+        return _cut(replace(atom, carried=self._sentence), limit, measure)
+
+
+def _leads_in(atom: Atom, following: Atom | None, text: str) -> bool:
+    """Whether the sentence announces a list: the next atom, or what the next page begins with."""
+    if atom.kind not in ("paragraph", "list") or _ITEM.match(text, atom.start, atom.end):
+        return False
+    tail = text[max(atom.start, atom.end - 40) : atom.end]
+    return bool(_LEAD_IN.search(tail)) and (following is None or _is_item(following, text))
+
+
+def _is_item(atom: Atom, text: str) -> bool:
+    if atom.kind == "list":
+        return True
+    return atom.kind == "paragraph" and bool(_ITEM.match(text, atom.start, atom.end))
+
+
+def _capped_lead(atom: Atom, measure: Measure) -> str:
+    sentence = measure.text[atom.start : atom.end]
+    return capped(sentence, measure.tokenizer, measure.options.header_tokens)[0]

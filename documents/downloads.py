@@ -18,7 +18,8 @@ from documents.models import Document
 BLOCK = 256 * 1024
 #: Uploaded bytes never run in our origin, whatever they are and whatever a browser takes them for.
 SANDBOX = "default-src 'none'; sandbox"
-INLINE_KINDS = frozenset({"pdf"})
+#: What a browser shows without running anything; SVG and HTML are never among it.
+INLINE_TYPES = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp"})
 ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
@@ -35,7 +36,7 @@ def original_response(request: HttpRequest, document: Document) -> Original:
 
 
 def set_headers(response: Original, document: Document, etag: str) -> None:
-    disposition = content_disposition_header(document.kind not in INLINE_KINDS, document.filename)
+    disposition = content_disposition_header(document.media_type not in INLINE_TYPES, document.filename)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, no-cache"
     response["Content-Disposition"] = disposition or "attachment"

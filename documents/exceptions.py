@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class DocumentError(Exception):
     """The document could not be handled."""
@@ -22,8 +24,14 @@ class UnreadableDocument(DocumentError):
     status = 422
 
 
+class PoisonedFile(UnreadableDocument):
+    """Reading the file took too much, or took its reader down."""
+
+    code = "poisoned-file"
+
+
 class UnsupportedType(UnreadableDocument):
-    """This type of file is not supported. Supported: PDF, Markdown and plain text."""
+    """This type of file is not supported."""
 
     code = "unsupported-type"
     status = 415
@@ -75,6 +83,13 @@ class IdempotencyConflict(DocumentError):
 
     code = "idempotency-conflict"
     status = 422
+
+
+def room_lacking(error: BaseException) -> bool:
+    """Whether a disk is full: this machine's, or that of the database."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error.__cause__, "sqlstate", None) == "53100"
 
 
 class EmbeddingUnavailable(DocumentError):

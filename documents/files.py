@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from django.db.models.fields.files import FieldFile
 
+from documents.models import Document
+
 
 @contextmanager
 def local_copy(file: FieldFile) -> Iterator[str]:
@@ -23,4 +25,14 @@ def local_copy(file: FieldFile) -> Iterator[str]:
                 shutil.copyfileobj(source, target)
             yield copy
     else:
+        yield path
+
+
+@contextmanager
+def indexed_copy(document: Document) -> Iterator[str]:
+    """A path to the file that the present pages were read from, as ``local_copy`` gives it."""
+    file = document.file
+    if document.indexed_file and document.indexed_file != file.name:
+        file = FieldFile(document, file.field, document.indexed_file)
+    with local_copy(file) as path:
         yield path

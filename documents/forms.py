@@ -13,13 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from documents import uploads
 from documents.models import TITLE_LENGTH, Collection, Role, Status
-from documents.parsing.registry import PARSERS
-
-KIND_LABELS = {"pdf": _("PDF"), "markdown": _("Markdown"), "text": _("Text")}
+from documents.parsing.registry import NAMES
 
 
 def kind_choices() -> list[tuple[str, Any]]:
-    return [(kind, KIND_LABELS.get(kind, kind)) for kind in PARSERS]
+    return [(kind, _(name)) for kind, name in NAMES.items()]
 
 
 def split_tags(text: str) -> list[str]:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from django.core.files import File
 from django.db import connection
+from django.db.models import Count
 
 from documents import lexical
 from documents.exceptions import DocumentError
-from documents.models import Collection, Document, Status
+from documents.models import Attachment, Collection, Document, Status
 from documents.services import document_create
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+logger = logging.getLogger(__name__)
+
 LOOK_SECONDS = 0.25
-Report = Callable[[int, int], None]
+#: A worker that is told to stop gets so long for the document it is at; see ``worker.work``.
+STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,52 @@ class IngestReport:
         return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
-def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """Each path that is a file; of a folder, every file below it. Hidden ones are passed over."""
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far it is: files sent, or documents that have ended, of ``total``."""
+
+    phase: Literal["sending", "waiting"]
+    done: int
+    total: int
+    failed: int = 0
+
+
+Report = Callable[[Advance], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to upload; ``source`` is its path inside the folder that was named, or empty."""
+
+    path: Path
+    source: str = ""
+
+
+def files_in(paths: Iterable[Path]) -> Iterator[Found]:
+    """Each path that is a file; of a folder, every file below it.
+
+    Hidden files and folders are passed over, and links that lead out of the folder.
+    """
     for path in paths:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders[:] = sorted(name for name in folders if not name.startswith("."))
-                yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+            yield from (Found(file, readable(file.relative_to(path))) for file in files_below(path))
         else:
-            yield path
+            yield Found(path)
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    inside = root.resolve()
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder) / name
+            if not name.startswith(".") and path.is_file() and path.resolve().is_relative_to(inside):
+                yield path
+
+
+def readable(path: Path | str) -> str:
+    """The path as text; a name in another encoding than UTF-8 loses what cannot be read of it."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def ingest_paths(
@@ -64,64 +108,133 @@ def ingest_paths(
     collection: Collection,
     wait: bool = True,
     report: Report | None = None,
+    result: IngestReport | None = None,
 ) -> IngestReport:
-    """Upload ``paths``; with ``wait``, until each is ready or failed.
+    """Upload ``paths``; with ``wait``, until each is ready or failed, and what was attached to it too.
 
     Beside a running portal its worker does the work. Alone, this process works the queue off itself.
-    ``report`` is called with (ended, accepted) while waiting.
+    What has happened so far stands in ``result`` when this is interrupted.
     """
     started = time.perf_counter()
-    result = IngestReport()
+    result = result or IngestReport()
     names: dict[UUID, str] = {}
-    for path in files_in(paths):
-        take(path, user, collection, result, names)
-    if wait:
-        wait_for(names, result, report)
-    result.seconds = time.perf_counter() - started
+    try:
+        send_all(list(files_in(paths)), user, collection, result, names, report)
+        if wait:
+            wait_for(names, report)
+    finally:
+        if wait:
+            count_outcomes(names, result)
+        result.seconds = time.perf_counter() - started
     return result
 
 
+def send_all(
+    found: list[Found],
+    user: User,
+    collection: Collection,
+    result: IngestReport,
+    names: dict[UUID, str],
+    report: Report | None,
+) -> None:
+    for number, file in enumerate(found, start=1):
+        take(file, user, collection, result, names)
+        if report:
+            report(Advance("sending", number, len(found), len(result.failed)))
+
+
 def take(
-    path: Path, user: User, collection: Collection, result: IngestReport, names: dict[UUID, str]
+    file: Found, user: User, collection: Collection, result: IngestReport, names: dict[UUID, str]
 ) -> None:
     try:
-        with path.open("rb") as stream:
-            accepted = document_create(user=user, collection=collection, upload=File(stream, name=path.name))
+        with file.path.open("rb") as stream:
+            upload = File(stream, name=readable(file.path.name))
+            accepted = document_create(user=user, collection=collection, upload=upload, source=file.source)
     except (DocumentError, OSError) as error:
-        result.failed.append(Failure(str(path), str(error)))
+        result.failed.append(Failure(readable(file.path), str(error)))
         return
     if accepted.duplicate:
         result.duplicates += 1
     else:
         result.accepted += 1
     # A duplicate that is still on its way is waited for as well, but counted once.
-    names.setdefault(accepted.document.pk, "" if accepted.duplicate else str(path))
+    names.setdefault(accepted.document.pk, "" if accepted.duplicate else readable(file.path))
 
 
-def wait_for(names: dict[UUID, str], result: IngestReport, report: Report | None) -> None:
-    if not a_worker_lives():
-        lexical.repair_after_restart()
-    while (ended := count_ended(names)) < len(names):
-        if report:
-            report(ended, len(names))
-        # Again and again: a job that is to be tried once more is not in the queue yet when it is empty.
-        if not a_worker_lives():
-            asyncio.run(drain())
-        time.sleep(LOOK_SECONDS)
-    if report:
-        report(len(names), len(names))
+def wait_for(names: dict[UUID, str], report: Report | None) -> None:
+    worker = OwnWorker()
+    try:
+        while True:
+            add_attachments(names)
+            states = count_states(names)
+            waiting = states[Status.QUEUED] + states[Status.PROCESSING]
+            if report:
+                # One that was deleted meanwhile counts as ended.
+                report(Advance("waiting", len(names) - waiting, len(names), states[Status.FAILED]))
+            if not waiting:
+                return
+            worker.help_out()
+            time.sleep(LOOK_SECONDS)
+    finally:
+        worker.stop()
+
+
+def add_attachments(names: dict[UUID, str]) -> None:
+    """What came in a mail is waited for; counted is only what was named."""
+    links = Attachment.objects.filter(message__in=list(names))
+    names.update((pk, "") for pk in links.values_list("document", flat=True) if pk not in names)
+
+
+def count_states(names: dict[UUID, str]) -> Counter[str]:
+    rows = Document.objects.filter(pk__in=list(names)).order_by().values_list("status")
+    return Counter(dict(rows.annotate(Count("pk"))))
+
+
+def count_outcomes(names: dict[UUID, str], result: IngestReport) -> None:
     new = [pk for pk, path in names.items() if path]
     for document in Document.objects.filter(pk__in=new).only("status", "reason"):
         if document.status == Status.READY:
             result.ready += 1
-        else:
+        elif document.status == Status.FAILED:
             result.failed.append(Failure(names[document.pk], document.reason))
 
 
-def count_ended(names: dict[UUID, str]) -> int:
-    """How many are no longer on their way; one that was deleted meanwhile counts as ended."""
-    waiting = Document.objects.filter(pk__in=list(names), status__in=[Status.QUEUED, Status.PROCESSING])
-    return len(names) - waiting.count()
+class OwnWorker:
+    """A worker in a thread of this process, for commands that no portal runs beside."""
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def help_out(self) -> None:
+        """Begin to work on the queue, unless somebody does."""
+        if (self._thread and self._thread.is_alive()) or a_worker_lives():
+            return
+        lexical.repair_after_restart()
+        self._thread = Thread(target=self._run, name="indexing", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the document at hand, and no other."""
+        if self._thread and self._thread.is_alive():
+            if self._loop and self._task:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except asyncio.CancelledError:
+            return
+        except Exception:  # the database went away, say: ``help_out`` begins again
+            logger.exception("indexing was interrupted")
+
+    async def _work(self) -> None:
+        from documents.worker import work
+
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        await work(concurrency=1, wait=True, signals=False)
 
 
 def a_worker_lives() -> bool:
@@ -134,9 +247,3 @@ def a_worker_lives() -> bool:
             [STALLED_SECONDS],
         )
         return cursor.fetchone() is not None
-
-
-async def drain() -> None:
-    from documents.worker import work
-
-    await work(concurrency=1, wait=False)

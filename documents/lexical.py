@@ -85,11 +85,18 @@ def repair_after_restart() -> bool:
             whole = is_whole(cursor)
             if not whole:
                 logger.info("the BM25 index is not whole after a restart of the server; rebuilding it")
-                cursor.execute(f"REINDEX INDEX CONCURRENTLY {BM25_INDEX}")
+                rebuild()
             mark_sound(cursor)
             return not whole
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('documents.lexical'))")
+
+
+def rebuild() -> None:
+    """Build the index that there is anew, beside the old one."""
+    index = TSVECTOR_INDEX if backend() == "tsvector" else BM25_INDEX
+    with connection.cursor() as cursor:
+        cursor.execute(f"REINDEX INDEX CONCURRENTLY {index}")
 
 
 def is_whole(cursor: Any) -> bool:

@@ -6,6 +6,7 @@ The database holds the rules before Python does: constraints and indexes here, r
 
 from __future__ import annotations
 
+import secrets
 import uuid
 
 from django.conf import settings
@@ -98,14 +99,24 @@ class Stage(models.TextChoices):
 
     NONE = "", _("none")
     PARSING = "parsing", _("reading")
+    RECOGNISING = "recognising", _("recognising text")
     CHUNKING = "chunking", _("splitting")
     EMBEDDING = "embedding", _("embedding")
     STORING = "storing", _("storing")
 
 
+class Quality(models.TextChoices):
+    """What the quality gate (``quality``) thinks of the text that was read."""
+
+    UNKNOWN = "", _("not measured")
+    GOOD = "good", _("good")
+    POOR = "poor", _("poor")
+
+
 def original_path(document: Document, filename: str) -> str:
-    """Where an original is kept: by id, never by a name that somebody else chose."""
-    return f"originals/{document.pk.hex[:2]}/{document.pk.hex}/{document.sha256[:16]}"
+    """Where an original is kept: by id, never by a name that somebody else chose. New at every call."""
+    name = f"{document.sha256[:16]}-{secrets.token_hex(4)}"
+    return f"originals/{document.pk.hex[:2]}/{document.pk.hex}/{name}"
 
 
 class Document(models.Model):
@@ -122,13 +133,29 @@ class Document(models.Model):
     media_type = models.CharField(max_length=100)
     page_count = models.PositiveIntegerField(_("pages"), default=0)
     chunk_count = models.PositiveIntegerField(_("passages"), default=0)
-    language = models.CharField(max_length=10, blank=True)
+    #: The original that the present pages and passages were read from: the same as ``file``, or the
+    #: one before it while its successor is on its way.
+    indexed_file = models.CharField(max_length=200, blank=True, editable=False)
+    #: The path inside the folder that it was uploaded from, or the watched one.
+    source = models.CharField(max_length=1000, blank=True, editable=False)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    quality = models.CharField(_("extraction quality"), max_length=10, choices=Quality, blank=True)
+    characters_per_page = models.PositiveIntegerField(null=True, editable=False)
+    #: Shares from 0 to 1: of pages without text, of text that no reader could make sense of.
+    blank_share = models.FloatField(null=True, editable=False)
+    garbled_share = models.FloatField(null=True, editable=False)
+    notice = models.TextField(
+        blank=True, help_text=_("What its reader should know of a document that is ready all the same.")
+    )
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
-    stage = models.CharField(max_length=10, choices=Stage, default=Stage.NONE, blank=True)
+    stage = models.CharField(max_length=12, choices=Stage, default=Stage.NONE, blank=True)
     percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    #: Of the present stage: pages read, pages recognised or passages embedded, and how many there are.
+    stage_done = models.PositiveIntegerField(default=0, editable=False)
+    stage_total = models.PositiveIntegerField(default=0, editable=False)
     reason = models.TextField(blank=True, help_text=_("Why it failed, in a sentence for its reader."))
     error_detail = models.TextField(blank=True, help_text=_("The traceback, for administrators."))
     #: Rises when the bytes are new or a reindex is asked for; a job for an older one stops by itself.
@@ -163,6 +190,7 @@ class Document(models.Model):
         indexes = [
             models.Index(fields=["collection", "-created_at"], name="document_by_collection"),
             models.Index(fields=["status"], name="document_by_status"),
+            models.Index(fields=["collection", "source"], condition=~Q(source=""), name="document_by_source"),
             GinIndex(fields=["tags"], name="document_tags_gin"),
         ]
 
@@ -173,6 +201,23 @@ class Document(models.Model):
         from django.urls import reverse
 
         return reverse("document-detail", args=[self.pk])
+
+
+class Attachment(models.Model):
+    """A document that came inside another one: a file attached to a mail."""
+
+    message = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="attachments")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="messages")
+    filename = models.CharField(_("file name"), max_length=255)
+    #: False when the same bytes were in the collection already: then it outlives the mail.
+    brought = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["message", "id"]
+        constraints = [models.UniqueConstraint(fields=["message", "document"], name="attachment_once")]
+
+    def __str__(self) -> str:
+        return self.filename
 
 
 class Deletion(models.Model):
@@ -204,6 +249,8 @@ class Page(models.Model):
     text = models.TextField(blank=True)
     width = models.FloatField(null=True, help_text=_("Points; empty where the format has no layout."))
     height = models.FloatField(null=True)
+    label = models.CharField(max_length=100, blank=True, help_text=_("What the document calls this page."))
+    recognised = models.BooleanField(default=False, help_text=_("Its text was read from a picture."))
 
     class Meta:
         ordering = ["document", "number"]
@@ -245,7 +292,10 @@ class Chunk(models.Model):
     class Meta:
         ordering = ["document", "ordinal"]
         constraints = [
-            models.UniqueConstraint(fields=["document", "ordinal"], name="chunk_once"),
+            # Checked at the end of a transaction: reindexing moves passages past each other.
+            models.UniqueConstraint(
+                fields=["document", "ordinal"], name="chunk_once", deferrable=models.Deferrable.DEFERRED
+            ),
             models.CheckConstraint(condition=~Q(text=""), name="chunk_has_text"),
             models.CheckConstraint(condition=Q(end__gt=models.F("start")), name="chunk_span"),
             models.CheckConstraint(

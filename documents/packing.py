@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,6 +21,8 @@ _DATE = re.compile(
     r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.? \d{1,2}\b", re.IGNORECASE
 )
 _HEADER_ROWS = 3
+#: What stands between two cells of a row: in Markdown and spreadsheets, in the text of a PDF.
+CELL_MARKS = ("|", "  ", "\t")
 
 
 class TokenCounter(Protocol):
@@ -43,13 +46,19 @@ class ChunkOptions:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """What is not cut: a sentence, a row, a heading. ``table`` is the index of its table in the section."""
+    """What is not cut: a sentence, a row, a heading. ``block`` is the index of its block on the page.
+
+    A piece whose first new atom this is carries ``carried`` (a table's header, the lead-in of a list)
+    unless its text holds it. ``opens`` marks a lead-in: the next atom is the first item of its list.
+    """
 
     start: int
     end: int
     kind: BlockKind
     tokens: int
-    table: int = -1
+    block: int
+    carried: str = ""
+    opens: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +75,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
+    """A stretch of the page, and what else it needs to be understood: ``header`` is not in its text."""
+
     start: int
     end: int
     path: tuple[str, ...]
@@ -78,6 +89,7 @@ class Measure:
     def __init__(self, text: str, tokenizer: TokenCounter, options: ChunkOptions) -> None:
         self.text = text
         self.options = options
+        self.tokenizer = tokenizer
         spans = [span for span in tokenizer.offsets(text) if span[1] > span[0]] if text.strip() else []
         self._starts = [start for start, _ in spans]
 
@@ -88,29 +100,54 @@ class Measure:
         limit = self.options.max_tokens - reserved
         return self.tokens(start, end) <= limit and end - start <= self.options.max_characters
 
-    def split(self, start: int, end: int, limit: int) -> Iterator[tuple[int, int]]:
-        """Cut an over-long stretch every ``limit`` tokens, at a blank where there is one."""
+    def split(self, start: int, end: int, limit: int, *, cells: bool = False) -> Iterator[tuple[int, int]]:
+        """Cut an over-long stretch every ``limit`` tokens, at a blank where there is one.
+
+        With ``cells`` the stretch is a table's row, and is cut between its cells where that is possible.
+        """
         while start < end:
-            cut = self._cut(start, end, limit)
+            cut = self._cut(start, end, limit, cells)
             stripped = strip(self.text, start, cut)
             if stripped[0] < stripped[1]:
                 yield stripped
             start = cut
 
-    def _cut(self, start: int, end: int, limit: int) -> int:
+    def _cut(self, start: int, end: int, limit: int, cells: bool) -> int:
         last = bisect_left(self._starts, start) + limit
         cut = min(end, self._starts[last] if last < len(self._starts) else end)
         cut = min(cut, start + self.options.max_characters)
         if cut >= end:
             return end
+        # A name and a very long cell: the name alone would say nothing.
+        first = start + (cut - start) // 4
+        between = max(self.text.rfind(mark, first, cut) for mark in CELL_MARKS) if cells else -1
+        if between >= 0:
+            return between + 1
         blank = max(self.text.rfind(mark, start + (cut - start) // 2, cut) for mark in " \n\t")
         return blank + 1 if blank > start else cut
+
+
+def capped(text: str, tokenizer: TokenCounter, limit: int) -> tuple[str, int]:
+    """The beginning of the text, of at most ``limit`` tokens, and how many they are."""
+    spans = tokenizer.offsets(text)
+    if limit <= 0:
+        return "", 0
+    return (text, len(spans)) if len(spans) <= limit else (text[: spans[limit - 1][1]], limit)
 
 
 def strip(text: str, start: int, end: int) -> tuple[int, int]:
     stretch = text[start:end]
     start += len(stretch) - len(stretch.lstrip())
     return start, max(start, start + len(stretch.strip()))
+
+
+def guessed_header(rows: Sequence[tuple[int, int]], measure: Measure) -> tuple[str, int]:
+    """The rows of a table above its first row of values, cut to their budget, and how many they are."""
+    count = _header_rows([measure.text[start:end] for start, end in rows[:_HEADER_ROWS]])
+    start, end = rows[0][0], rows[count - 1][1]
+    if measure.tokens(start, end) > measure.options.header_tokens:
+        start, end = next(iter(measure.split(start, end, measure.options.header_tokens)))
+    return measure.text[start:end], count
 
 
 def _header_rows(rows: Sequence[str]) -> int:
@@ -137,9 +174,10 @@ class Packer:
         total = sum(atom.tokens for atom in self.atoms)
         count = -(-total // self.options.max_tokens) or 1
         self.target = total / count
-        self.table_tokens: dict[int, int] = {}
+        self.table_tokens: Counter[int] = Counter()
         for atom in self.atoms:
-            self.table_tokens[atom.table] = self.table_tokens.get(atom.table, 0) + atom.tokens
+            if atom.kind == "table":
+                self.table_tokens[atom.block] += atom.tokens
 
     def pieces(self) -> list[Piece]:
         """Greedy, with a look at the whole: equal parts read better than full ones and a rest."""
@@ -147,54 +185,54 @@ class Packer:
         first = 0
         while first < len(self.atoms):
             start, header = self._begin(first)
-            reserved = self._tokens_of(header)
             last = first
-            while last + 1 < len(self.atoms) and self._takes(start, last, reserved):
+            while last + 1 < len(self.atoms) and self._takes(start, last, header):
                 last += 1
             pieces.append(Piece(start, self.atoms[last].end, self.path, header))
             first = last + 1
         return self._without_scrap(pieces)
 
-    def _takes(self, start: int, last: int, reserved: int) -> bool:
+    def _takes(self, start: int, last: int, header: str) -> bool:
         """Whether the piece from ``start`` to atom ``last`` takes the next atom too."""
         atom, following = self.atoms[last], self.atoms[last + 1]
-        if not self.measure.fits(start, following.end, reserved):
+        reserved = self._tokens_of(header)
+        if not self.measure.fits(start, following.end, reserved) or self._lacks(following, start, header):
             return False
-        if atom.kind == "heading":
+        if following.kind == "table":
+            return self._takes_row(start, atom, following)
+        if atom.kind == "heading" or atom.opens:
             return True
+        if following.opens and not self.measure.fits(start, self.atoms[last + 2].end, reserved):
+            return False  # a lead-in stays with its first item
+        return self.measure.tokens(start, atom.end) < self.target
+
+    def _takes_row(self, start: int, atom: Atom, row: Atom) -> bool:
+        """A table that fits into a piece of its own is not torn; a long one starts afresh."""
         size = self.measure.tokens(start, atom.end)
-        if following.table >= 0 and following.table != atom.table:
-            whole = size + self.table_tokens[following.table]
-            # A table that would fit into a piece of its own is not torn, a long one starts afresh.
-            return whole <= self.options.max_tokens or size < self.options.max_tokens // 4
-        return size < self.target
+        table, limit = self.table_tokens[row.block], self.options.max_tokens
+        if table <= limit:
+            return row.block == atom.block or size + table <= limit
+        if row.block == atom.block:
+            return size < self.target
+        return atom.kind == "heading" or size < limit // 4
+
+    def _lacks(self, atom: Atom, start: int, header: str) -> bool:
+        """Whether a piece from ``start`` that carries ``header`` leaves out what the atom needs."""
+        return atom.carried not in (header, "") and atom.carried not in self.text[start : atom.start]
 
     def _begin(self, first: int) -> tuple[int, str]:
-        """Where the piece that holds atom ``first`` as its first new one starts, and its table header."""
-        atom = self.atoms[first]
-        if first == 0:
-            return atom.start, ""
-        before = self.atoms[first - 1]
-        if atom.table >= 0:
-            header = self._header(atom.table) if atom.table == before.table else ""
-            return atom.start, header
-        overlaps = before.kind in _PROSE and atom.kind in _PROSE
-        if (
-            overlaps
-            and before.tokens <= self.options.overlap_tokens
-            and self.measure.fits(before.start, atom.end)
-        ):
-            return before.start, ""
-        return atom.start, ""
+        """Where the piece that holds atom ``first`` as its first new one starts, and what it carries."""
+        atom, start = self.atoms[first], self._overlap(first)
+        return start, atom.carried if self._lacks(atom, start, "") else ""
 
-    def _header(self, table: int) -> str:
-        """The rows of a table above its first row of values, cut to their budget."""
-        rows = [atom for atom in self.atoms if atom.table == table]
-        lines = [self.text[row.start : row.end] for row in rows[:_HEADER_ROWS]]
-        start, end = rows[0].start, rows[_header_rows(lines) - 1].end
-        if self.measure.tokens(start, end) > self.options.header_tokens:
-            start, end = next(iter(self.measure.split(start, end, self.options.header_tokens)))
-        return self.text[start:end]
+    def _overlap(self, first: int) -> int:
+        """A short sentence before the first new one is said again, but not before the lead-in of a list."""
+        atom, before = self.atoms[first], self.atoms[max(first - 1, 0)]
+        prose = before.kind in _PROSE and atom.kind in _PROSE
+        if not prose or atom.opens or before.tokens > self.options.overlap_tokens:
+            return atom.start
+        reserved = self._tokens_of(atom.carried)
+        return before.start if self.measure.fits(before.start, atom.end, reserved) else atom.start
 
     def _tokens_of(self, header: str) -> int:
         return self.options.header_tokens if header else 0
@@ -204,6 +242,7 @@ class Packer:
         if len(pieces) < 2:
             return pieces
         before, last = pieces[-2:]
-        if not self.measure.fits(before.start, last.end, self._tokens_of(before.header)):
+        held = last.header in (before.header, "") or last.header in self.text[before.start : last.start]
+        if not held or not self.measure.fits(before.start, last.end, self._tokens_of(before.header)):
             return pieces
         return [*pieces[:-2], Piece(before.start, last.end, before.path, before.header)]

@@ -35,7 +35,11 @@ def snapshot(document: Document) -> dict[str, Any]:
         "status": document.status,
         "stage": document.stage,
         "percent": document.percent,
+        "done": document.stage_done,
+        "total": document.stage_total,
         "reason": document.reason,
+        "notice": document.notice,
+        "quality": document.quality,
         "pages": document.page_count,
         "chunks": document.chunk_count,
     }

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Container
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -62,6 +63,10 @@ class DeletionQuerySet(models.QuerySet[Any]):
         return self.filter(collection__in=Collection.objects.manageable_by(user).values("pk"))
 
 
+#: The reason of a document that somebody stopped on its way.
+CANCELLED = "cancelled"
+
+
 class DocumentQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Self:
         return self._in(lambda collections: collections.visible_to(user))
@@ -71,6 +76,10 @@ class DocumentQuerySet(models.QuerySet[Any]):
 
     def manageable_by(self, user: User) -> Self:
         return self._in(lambda collections: collections.manageable_by(user))
+
+    def to_retry(self) -> Self:
+        """Those that failed by themselves: who cancels a document means it to end."""
+        return self.filter(status="failed").exclude(reason=CANCELLED)
 
     def _in(self, choose: Any) -> Self:
         from documents.models import Collection
@@ -99,6 +108,21 @@ class DocumentQuerySet(models.QuerySet[Any]):
         if text:
             found = found.filter(Q(title__icontains=text) | Q(filename__icontains=text))
         return found
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Several queries that see the same moment: a document is found as it was or as it is, never as both.
+
+    Inside a transaction they see what that one sees.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 # --- Passages: the two legs of retrieval ------------------------------------------------------

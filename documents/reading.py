@@ -11,6 +11,8 @@ from documents.models import Chunk, Document, Page
 if TYPE_CHECKING:
     from django.http import QueryDict
 
+#: Kinds whose pages can be drawn.
+PICTURED_KINDS = frozenset({"pdf", "image"})
 MAX_BOXES = 40
 LARGEST = 2**31 - 1
 
@@ -90,6 +92,8 @@ def open_place(document: Document, place: Place) -> Reading:
     last = max(document.page_count, 1)
     number = min(max(place.page or (cited.page_start if cited else 1), 1), last)
     page = Page.objects.filter(document=document, number=number).first()
+    if page:
+        page.document = document
     moved = place.moved or (place.chunk is not None and cited is None)
     span = None if moved else marked_span(place, cited, number)
     return Reading(

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Prefetch
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from documents.api_access import PageQuery
-from documents.models import TITLE_LENGTH, Chunk, Collection, Document, Membership, Page, Role, Status
+from documents.models import (
+    TITLE_LENGTH,
+    Attachment,
+    Chunk,
+    Collection,
+    Document,
+    Membership,
+    Page,
+    Quality,
+    Role,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 Read = Mapping[str, Any]
+
+
+def attachments_for(user: User) -> list[Prefetch[str]]:
+    """What ``DocumentSerializer`` needs beside the row: the links by attachment that ``user`` may see."""
+    visible = Document.objects.visible_to(user).order_by().values("pk")
+    links = Attachment.objects.order_by("id")
+    return [
+        Prefetch(
+            "attachments",
+            links.filter(document__in=visible).select_related("document"),
+            to_attr="visible_attachments",
+        ),
+        Prefetch("messages", links.filter(message__in=visible), to_attr="visible_messages"),
+    ]
 
 
 class TagsField(serializers.ListField):
@@ -35,8 +64,36 @@ class LinksSerializer(serializers.Serializer[Read]):
     html = serializers.CharField()
 
 
+class QualitySerializer(serializers.ModelSerializer[Document]):
+    """What was measured of the text; null where nothing was. Shares run from 0 to 1."""
+
+    verdict = serializers.CharField(source="quality")
+
+    class Meta:
+        model = Document
+        fields = ["verdict", "characters_per_page", "blank_share", "garbled_share"]
+        read_only_fields = fields
+
+
+class ProgressSerializer(serializers.ModelSerializer[Document]):
+    """Of the present stage: pages read or recognised, passages embedded, and how many there are."""
+
+    done = serializers.IntegerField(source="stage_done")
+    total = serializers.IntegerField(source="stage_total")
+
+    class Meta:
+        model = Document
+        fields = ["done", "total"]
+        read_only_fields = fields
+
+
+class AttachedSerializer(serializers.Serializer[Read]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+
+
 class DocumentSerializer(serializers.ModelSerializer[Document]):
-    """A document, without its content."""
+    """A document, without its content. Its row comes with ``attachments_for`` the caller."""
 
     collection = serializers.SlugRelatedField[Collection](slug_field="slug", read_only=True)
     type = serializers.CharField(source="kind", read_only=True)
@@ -45,16 +102,30 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
     uploaded_by = serializers.CharField(
         source="uploaded_by.username", default=None, allow_null=True, read_only=True
     )
+    quality = QualitySerializer(source="*", read_only=True)
+    progress = ProgressSerializer(source="*", read_only=True)
+    attachments = serializers.SerializerMethodField()
+    attached_to = serializers.SerializerMethodField()
     links = serializers.SerializerMethodField()
 
     class Meta:
         model = Document
         fields = [
-            *("id", "title", "filename", "collection", "status", "stage", "percent", "reason", "type"),
-            *("media_type", "size", "sha256", "pages", "chunks", "language", "tags", "metadata"),
+            *("id", "title", "filename", "collection", "status", "stage", "percent", "progress", "reason"),
+            *("notice", "type", "media_type", "size", "sha256", "source", "pages", "chunks", "language"),
+            *("quality", "tags", "metadata", "attachments", "attached_to"),
             *("uploaded_by", "created_at", "updated_at", "indexed_at", "links"),
         ]
         read_only_fields = fields
+
+    @extend_schema_field(AttachedSerializer(many=True))
+    def get_attachments(self, document: Any) -> list[dict[str, str]]:
+        found = [link.document for link in document.visible_attachments]
+        return [{"id": str(attached.pk), "title": attached.title} for attached in found]
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_attached_to(self, document: Any) -> list[str]:
+        return [str(link.message_id) for link in document.visible_messages]
 
     @extend_schema_field(LinksSerializer)
     def get_links(self, document: Document) -> dict[str, str]:
@@ -82,6 +153,9 @@ class UploadSerializer(serializers.Serializer[Read]):
     )
     title = serializers.CharField(required=False, allow_blank=True, max_length=TITLE_LENGTH)
     tags = TagsField(required=False)
+    path = serializers.CharField(
+        required=False, allow_blank=True, help_text="Where the file lay in the folder that it came from."
+    )
 
 
 class ReplacementSerializer(serializers.Serializer[Read]):
@@ -101,7 +175,21 @@ class DocumentQuery(PageQuery):
     status = serializers.ChoiceField(choices=Status.choices, required=False, allow_blank=True)
     tag = serializers.CharField(required=False, allow_blank=True)
     type = serializers.CharField(required=False, allow_blank=True)
+    quality = serializers.ChoiceField(choices=Quality.choices, required=False, allow_blank=True)
+    language = serializers.CharField(required=False, allow_blank=True, help_text="A code, like en.")
     q = serializers.CharField(required=False, allow_blank=True, help_text="In the title or the file name.")
+
+
+class RetrySerializer(serializers.Serializer[Read]):
+    collection = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="A slug; every collection that one may write to by default.",
+    )
+
+
+class RetriedSerializer(serializers.Serializer[Read]):
+    retried = serializers.IntegerField(help_text="So many failed documents were queued again.")
 
 
 class PictureQuery(serializers.Serializer[Read]):
@@ -114,11 +202,15 @@ class PictureQuery(serializers.Serializer[Read]):
 
 
 class PageSerializer(serializers.ModelSerializer[Page]):
-    """The text of one page; width and height in points, or null where the format has no layout."""
+    """The text of one page; width and height in points, or null where the format has no layout.
+
+    ``label`` is what the document itself calls the page, where that is not its number. ``recognised``
+    says that the text was read from a picture.
+    """
 
     class Meta:
         model = Page
-        fields = ["number", "text", "width", "height"]
+        fields = ["number", "label", "text", "width", "height", "recognised"]
         read_only_fields = fields
 
 

@@ -18,4 +18,4 @@ def enqueue_indexing(
     from documents import tasks
 
     if not raw and (created or "content_version" in (update_fields or ())):
-        tasks.enqueue(instance)
+        tasks.enqueue(instance.pk)

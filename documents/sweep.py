@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 #: A worker says that it lives every HEARTBEAT; one that was silent for STALLED is taken for dead.
 HEARTBEAT_SECONDS = 3.0
-STALLED_SECONDS = 15.0
+STALLED_SECONDS = 10.0
 
 
 def sweep() -> int:
@@ -74,7 +74,7 @@ def enqueue_forgotten() -> int:
         forgotten = list(waiting.exclude(pk__in=documents_with_jobs()).select_for_update(skip_locked=True))
         for document in forgotten:
             logger.warning("%s had no job; queued again", document.pk)
-            tasks.enqueue(document)
+            tasks.enqueue(document.pk)
     return len(forgotten)
 
 

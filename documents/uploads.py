@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import re
+import time
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -13,14 +13,20 @@ from typing import BinaryIO, cast
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
-from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge
+from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge, room_lacking
 from documents.models import TITLE_LENGTH, Document
-from documents.parsing.registry import detect
+from documents.parsing.detection import detect
 
 FILENAME_LENGTH = 255
-#: Characters that turn the direction of text or hide it: a name must read as what it is.
-INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+SOURCE_LENGTH = 1000
+#: How long a lost database is asked whether it kept an upload.
+ASK_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
+#: Characters that turn the direction of text, hide it or are none: a name must read as what it is.
+INVISIBLE = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def checked_digest(upload: File[bytes]) -> str:
@@ -60,16 +66,46 @@ def described(upload: File[bytes], *, title: str = "", tags: Iterable[str] = ())
 
 
 def store_file(document: Document, upload: File[bytes]) -> None:
+    """Raises ``StorageFull``, and leaves nothing then of what was written so far."""
+    storage = document.file.storage
+    name = document.file.field.generate_filename(document, document.filename)
     try:
-        document.file.save(document.filename, upload, save=False)
+        document.file = storage.save(name, upload)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        storage.delete(name)
+        if room_lacking(error):
             raise StorageFull from error
         raise
 
 
 def discard_file(document: Document) -> None:
     delete_file(document.file.storage, document.file.name)
+
+
+def discard_unless_kept(document: Document) -> bool:
+    """After a lost connection: whether the row is there all the same; if not, its file goes.
+
+    When the database stays away the file stays too, and the sweep removes it if it is nobody's.
+    """
+    for pause in ASK_AGAIN_SECONDS:
+        time.sleep(pause)
+        close_old_connections()
+        try:
+            kept = Document.objects.filter(pk=document.pk).exists()
+        except (OperationalError, InterfaceError):
+            continue
+        if not kept:
+            discard_file(document)
+        return kept
+    return False
+
+
+def discard_former_file(document: Document) -> None:
+    """The file that pages and passages were read from, when it is no longer the document's own."""
+    former, document.indexed_file = document.indexed_file, ""
+    if former and former != document.file.name:
+        storage = document.file.storage
+        transaction.on_commit(lambda: delete_file(storage, former))
 
 
 def delete_file(storage: Storage, name: str | None) -> None:
@@ -95,6 +131,12 @@ def title_from_filename(filename: str) -> str:
 
 def clean_title(title: str) -> str:
     return " ".join(INVISIBLE.sub(" ", title).split())[:TITLE_LENGTH]
+
+
+def clean_source(path: str) -> str:
+    """The path inside a folder, with ``/`` between its parts and none that leads out of it."""
+    parts = INVISIBLE.sub("", unicodedata.normalize("NFC", path)).replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))[-SOURCE_LENGTH:]
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:

@@ -9,7 +9,9 @@ from documents import collection_views, views
 urlpatterns = [
     path("documents/", views.document_list, name="document-list"),
     path("documents/upload/", views.document_upload, name="document-upload"),
+    path("documents/retry/", views.documents_retry, name="documents-retry"),
     path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
+    path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),
     path("documents/<uuid:pk>/edit/", views.document_edit, name="document-edit"),
     path("documents/<uuid:pk>/cancel/", views.document_cancel, name="document-cancel"),
     path("documents/<uuid:pk>/retry/", views.document_retry, name="document-retry"),

@@ -16,14 +16,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from documents import services
 from documents.exceptions import DocumentError
 from documents.forms import DocumentEditForm, DocumentFilterForm, UploadForm
-from documents.models import Collection, Document
+from documents.models import Attachment, Collection, Document
+from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
-from documents.reading import open_place, place_from_query
+from documents.reading import PICTURED_KINDS, open_place, place_from_query
 
 PER_PAGE = 25
 
@@ -57,7 +59,17 @@ def document_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     document = visible_document(user, pk)
     reading = open_place(document, place_from_query(request.GET))
     context = {"document": document, "reading": reading, "may_edit": may_edit(user, document)}
+    context |= {"pictured_kinds": PICTURED_KINDS, **links_of(document, user)}
     return render_part(request, "documents/document_detail.html", "documents/_page.html", context)
+
+
+@require_safe
+@login_required
+def document_facts(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the page says about the document itself; asked for again when its reading has ended."""
+    user = signed_in(request)
+    document = visible_document(user, pk)
+    return render(request, "documents/_facts.html", {"document": document, **links_of(document, user)})
 
 
 @require_POST
@@ -87,6 +99,19 @@ def document_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     return back(request)
 
 
+@require_POST
+@login_required
+def documents_retry(request: HttpRequest) -> HttpResponse:
+    """Every failed document that the user may change, in the collection that the list shows."""
+    failed = Document.objects.writable_by(signed_in(request)).to_retry()
+    if slug := request.POST.get("collection"):
+        failed = failed.filter(collection__slug=slug)
+    count = services.documents_retry(documents=failed)
+    text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
+    messages.success(request, text % {"count": count})
+    return back(request)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -100,20 +125,35 @@ def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def listing(user: User, request: HttpRequest) -> dict[str, Any]:
-    """What the list shows: four queries, however many documents there are."""
+    """What the list shows: five queries, however many documents there are."""
     collections = list(with_rights(Collection.objects.visible_to(user), user))
     documents = Document.objects.visible_to(user)
     form = DocumentFilterForm(request.GET, collections=collections, tags=tags_of(documents))
     criteria = form.criteria()
     found = documents.none() if criteria is None else documents.matching(**criteria)
     rows = found.select_related("collection").defer("metadata", "error_detail")
+    failed = documents.writable_by(user).to_retry()
+    if criteria and criteria["collection"]:
+        failed = failed.filter(collection__slug=criteria["collection"])
     return {
+        "supported": SUPPORTED,
+        "failed_count": failed.count(),
         "form": form,
         "collections": collections,
         "writable": {collection.pk for collection in collections if collection.may_write},
         "has_private": any(collection.is_private for collection in collections),
         "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
         "filtered": any(request.GET.get(name) for name in form.fields),
+    }
+
+
+def links_of(document: Document, user: User) -> dict[str, Any]:
+    """What came with the document and what it came with, as far as the user may see that."""
+    visible = Document.objects.visible_to(user).order_by().values("pk")
+    links = Attachment.objects.order_by("id")
+    return {
+        "attachments": links.filter(message=document, document__in=visible).select_related("document"),
+        "attached_to": links.filter(document=document, message__in=visible).select_related("message"),
     }
 
 

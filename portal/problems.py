@@ -17,7 +17,7 @@ from rest_framework import exceptions as rest
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from documents.exceptions import Deleted
+from documents.exceptions import Deleted, StorageFull, room_lacking
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,8 @@ def answer_to(error: Exception, request: HttpRequest) -> JsonResponse | None:
     if isinstance(error, tuple(import_string(path) for path in APP_ERRORS)):
         members = error.context if isinstance(error, Deleted) else {}
         return problem(request, error.status, str(error), code=error.code, members=members)  # type: ignore[attr-defined]
+    if room_lacking(error):
+        return answer_to(StorageFull(), request)
     if isinstance(error, DATABASE_GONE):
         logger.error("the database does not answer: %s", error)
         return problem(request, 503, UNAVAILABLE, headers={"Retry-After": RETRY_SECONDS})
@@ -160,8 +162,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, and 503 when it is the database that is gone. Django has logged the traceback."""
-    if isinstance(sys.exception(), DATABASE_GONE):
+    """500; 503 when the database is gone, 507 when the disk is full. Django has logged the traceback."""
+    error = sys.exception()
+    if error and room_lacking(error):
+        return error_answer(request, StorageFull.status, str(StorageFull()))
+    if isinstance(error, DATABASE_GONE):
         return error_answer(request, 503, UNAVAILABLE)
     return error_answer(request, 500)
 

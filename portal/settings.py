@@ -26,6 +26,7 @@ DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 12, minimum=2)
 REDIS_URL = env.text("REDIS_URL")
 WEB_PROCESSES = env.integer("WEB_PROCESSES", 1, minimum=1)
 UPLOAD_LIMIT_MB = env.integer("UPLOAD_LIMIT_MB", 50, minimum=1)
+OCR_LANGUAGES = env.text("OCR_LANGUAGES", "eng")
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "sentence-transformers/all-MiniLM-L6-v2")
 EMBEDDING_ENGINE = env.text("EMBEDDING_ENGINE", "auto")
 RERANKER_MODEL = env.text("RERANKER_MODEL")
@@ -174,6 +175,11 @@ FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 UPLOAD_LIMIT = UPLOAD_LIMIT_MB * 1024 * 1024
+INTEGRITY_CHECKS = [
+    "documents.integrity.rows.CHECKS",
+    "documents.integrity.outside.CHECKS",
+    "search.integrity.CHECKS",
+]
 
 # --- People ---------------------------------------------------------------------------------
 
@@ -231,5 +237,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {name: {"level": LOG_LEVEL} for name in ("portal", "documents", "search")},
+    "loggers": {
+        **{name: {"level": LOG_LEVEL} for name in ("portal", "documents", "search")},
+        # While the database is away each of a pool's tries is a warning; who waits for it says so once.
+        "psycopg.pool": {"level": "ERROR"},
+    },
 }

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from documents.models import Chunk
+from documents.querysets import snapshot
 from search.exceptions import GenerationFailed
 from search.fusion import SETTINGS as FUSION
 from search.fusion import fuse, normalised
@@ -71,13 +72,14 @@ def search(*, request: SearchRequest, user: User) -> SearchResult:
 
 
 def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
-    legs = retrieve(request, user, watch)
-    with watch.stage("fusion"):
-        ranked = fuse(legs.candidates)
     reranker = reranker_for(request.rerank)
     wanted = max(request.limit, RERANK_DEPTH) if reranker else request.limit
-    with watch.stage("hydrate"):
-        hits = hydrated(ranked[:wanted], user)
+    with snapshot():
+        legs = retrieve(request, user, watch)
+        with watch.stage("fusion"):
+            ranked = fuse(legs.candidates)
+        with watch.stage("hydrate"):
+            hits = hydrated(ranked[:wanted], user)
     degraded = legs.degraded
     if reranker:
         hits, lost = reordered(reranker, request.query, hits, watch)
@@ -94,7 +96,7 @@ def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
 
 
 def hydrated(ranked: Sequence[Ranked], user: User) -> list[Hit]:
-    """The passages of ``ranked`` in that order. One that is gone since is left out."""
+    """The passages of ``ranked`` in that order."""
     rows = Chunk.objects.visible_to(user).select_related("document").defer("context")
     chunks = rows.in_bulk([entry.chunk_id for entry in ranked])
     return [hit(chunks[entry.chunk_id], entry) for entry in ranked if entry.chunk_id in chunks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -155,6 +155,15 @@ def quotes_withdraw(*, document: UUID) -> None:
     rows.update(quote="", boxes=[], withdrawn=True)
     for answer, numbers in sorted(touched.items()):
         wipe(answer, gone=numbers)
+
+
+@transaction.atomic
+def answers_wipe(*, answers: Iterable[UUID | str]) -> None:
+    """Wipe what these answers still say of documents that are gone."""
+    gone = Citation.objects.filter(answer__in=list(answers), document__isnull=True)
+    gone.update(quote="", boxes=[], withdrawn=True)
+    for pk in Answer.objects.filter(pk__in=list(answers)).order_by("pk").values_list("pk", flat=True):
+        wipe(pk)
 
 
 def wipe(pk: UUID, gone: Collection[int] = ()) -> None:

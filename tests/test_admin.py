@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from documents.models import Collection, Document, Role, Status
-from documents.services import collection_create, document_fail, membership_set
+from documents.services import collection_create, document_fail, document_reindex, membership_set
 from search.models import Answer, Conversation
 
 DOCUMENTS = "/admin/documents/document/"
@@ -124,26 +125,85 @@ def test_traceback_is_for_superusers(
     root: Client, curator: Client, collection: Collection, upload: Any
 ) -> None:
     document = upload(collection, "Words.")
-    document_fail(document_id=document.pk, reason="Damaged.", detail="Traceback of the parser")
+    document_fail(document_id=document.pk, reason="Damaged.", detail="Traceback of the parser <module>")
     address = f"{DOCUMENTS}{document.pk}/change/"
-    assert b"Traceback of the parser" in root.get(address).content
+    assert b"<pre>Traceback of the parser &lt;module&gt;</pre>" in root.get(address).content
     assert b"Traceback of the parser" not in curator.get(address).content
 
 
 def test_actions_and_deletion(
-    curator: Client, collection: Collection, make_document: Any, elsewhere: Document
+    curator: Client, collection: Collection, upload: Any, elsewhere: Document
 ) -> None:
-    document = make_document(collection, "The boiler was built in 1904.")
+    document = upload(collection, "The boiler was built in 1904.")
     chosen = {"_selected_action": [str(document.pk), str(elsewhere.pk)]}
     curator.post(DOCUMENTS, {"action": "reindex", **chosen})
     document.refresh_from_db()
-    assert document.status == Status.QUEUED
+    assert (document.status, document.content_version) == (Status.QUEUED, 2)
     curator.post(DOCUMENTS, {"action": "cancel", **chosen})
     document.refresh_from_db()
     elsewhere.refresh_from_db()
     assert (document.reason, elsewhere.reason) == ("cancelled", "")
+    page = curator.post(DOCUMENTS, {"action": "retry_failed", **chosen}, follow=True)
+    assert b"0 documents are tried again." in page.content  # it was meant to end
+    document_reindex(document=document)
+    document_fail(document_id=document.pk, reason="Something.")
+    page = curator.post(DOCUMENTS, {"action": "retry_failed", **chosen}, follow=True)
+    assert b"1 document is tried again." in page.content
+    document.refresh_from_db()
+    assert document.status == Status.QUEUED
     curator.post(DOCUMENTS, {"action": "delete_selected", "post": "yes", **chosen})
     assert list(Document.objects.all()) == [elsewhere]
+
+
+def test_a_duplicate_upload_is_told_once(root: Client, collection: Collection, upload: Any) -> None:
+    first = upload(collection, "Some words.", title="The <first>")
+    given = {"upload": SimpleUploadedFile("again.txt", b"Some words."), "collection": collection.pk}
+    page = root.post(f"{DOCUMENTS}add/", given, follow=True)
+    told = [str(message) for message in page.context["messages"]]
+    assert told == ["The collection had this file already, as “The &lt;first&gt;”. Nothing was added."]
+    assert page.redirect_chain[-1][0] == f"{DOCUMENTS}{first.pk}/change/"
+    assert not LogEntry.objects.exists()
+    given["upload"] = SimpleUploadedFile("new.txt", b"Other words.")
+    page = root.post(f"{DOCUMENTS}add/", given, follow=True)
+    assert ["was added successfully" in str(message) for message in page.context["messages"]] == [True]
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("quality__exact=poor", True),
+        ("quality__exact=good", False),
+        ("language=de", True),
+        ("language=fr", False),
+        ("kind=text", True),
+        ("kind=pdf", False),
+        ("status__exact=queued", True),
+        ("status__exact=failed", False),
+    ],
+)
+def test_the_list_is_filtered_by_quality_language_type_and_status(
+    root: Client, collection: Collection, upload: Any, query: str, found: bool
+) -> None:
+    document = upload(collection, "Worte.", title="Merkzettel")
+    Document.objects.filter(pk=document.pk).update(quality="poor", language="de")
+    page = root.get(f"{DOCUMENTS}?{query}").content.decode()
+    assert ("1 document" in page.split('class="paginator"')[1]) is found
+    for choice in ("German", "poor", "Text"):
+        assert choice in page
+
+
+def test_the_page_of_a_document_shows_what_was_measured(
+    root: Client, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    measured = {"quality": "poor", "characters_per_page": 1234, "blank_share": 0.25, "garbled_share": 0.001}
+    Document.objects.filter(pk=document.pk).update(
+        **measured, language="de", notice="Half of it is missing.", source="reports/a.txt"
+    )
+    page = root.get(f"{DOCUMENTS}{document.pk}/change/").content.decode()
+    for fact in ("1234", "25 %", "under 1 %", "German", "Half of it is missing.", "reports/a.txt"):
+        assert fact in page
 
 
 def test_members_are_set_through_the_collection(

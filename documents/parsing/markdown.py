@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import accumulate, zip_longest
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from documents.parsing.text import PAGE_CHARACTERS, counted, page_spans, read_text
-from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage
+from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage, Report, unheard
 
 KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
@@ -28,7 +29,7 @@ _LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
 _MARKUP = re.compile(r"\\(?=[!-/:-@\[-`{-~])|<[^>]+>|\*+|`+|(?<!\w)_+|_+(?!\w)|[ \t]*\{#[\w-]+\}$")
 
 
-def parse(path: str) -> ParsedDocument:
+def parse(path: str, report: Report = unheard) -> ParsedDocument:
     """Read a Markdown file: blocks by its own structure, pages of about 10,000 characters."""
     text = read_text(path).replace("\f", "\n")
     metadata, text = _front_matter(text)
@@ -67,6 +68,8 @@ def _block(text: str, token: Token, following: Token | None, start: int, end: in
     kind = KINDS.get(token.type, "paragraph")
     if kind == "heading" and following is not None:
         yield Block(kind, start, end, int(token.tag[1:]), _plain(following.content))
+    elif kind == "table":
+        yield Block(kind, start, end, header=text[start : text.index("\n", start)].strip())
     else:
         yield Block(kind, start, end)
 
@@ -96,7 +99,7 @@ def _pieces(text: str, block: Block) -> Iterator[Block]:
         yield block
         return
     for start, end in page_spans(text[block.start : block.end]):
-        yield Block(block.kind, block.start + start, block.start + end)
+        yield replace(block, start=block.start + start, end=block.start + end)
 
 
 def _only_headings(blocks: Iterable[Block]) -> bool:
@@ -112,7 +115,5 @@ def _trailing_headings(blocks: list[Block]) -> list[Block]:
 
 def _page(number: int, text: str, start: int, end: int, blocks: list[Block]) -> ParsedPage:
     page = text[start:end].rstrip()
-    shifted = (Block(b.kind, b.start - start, b.end - start, b.level, b.title) for b in blocks)
-    return ParsedPage(
-        number, page, tuple(Block(b.kind, b.start, min(b.end, len(page)), b.level, b.title) for b in shifted)
-    )
+    shifted = (replace(b, start=b.start - start, end=min(b.end - start, len(page))) for b in blocks)
+    return ParsedPage(number, page, tuple(shifted))

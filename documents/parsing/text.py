@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from documents.exceptions import UnreadableDocument
-from documents.parsing.registry import wide_encoding
-from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage
+from documents.parsing.detection import wide_encoding
+from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage, Report, unheard
 
 #: A page longer than this is cut: one screen of the document page should stay readable.
 PAGE_CHARACTERS = 10_000
-#: In a file of more sheets than MANY_SHEETS the short ones are no pages, and are joined to some.
+#: More sheets than MANY_SHEETS of fewer characters than SHORT_SHEET on average are no pages: a printer
+#: fed forms for tickets or labels there.
 MANY_SHEETS, SHORT_SHEET = 1_000, 500
 MAX_PAGES = 10_000
 
@@ -30,7 +31,7 @@ _LATIN_SHARE = 0.2
 _SAMPLE = 200_000
 
 
-def parse(path: str) -> ParsedDocument:
+def parse(path: str, report: Report = unheard) -> ParsedDocument:
     """Read a plain text file: form feeds end pages, long pages are cut at blank lines."""
     return ParsedDocument(counted(_pages(read_text(path).rstrip())))
 
@@ -52,28 +53,24 @@ def _pages(text: str) -> Iterator[ParsedPage]:
             yield ParsedPage(number, page, tuple(paragraphs(page)))
 
 
-def _sheets(text: str) -> Iterator[str]:
+def _sheets(text: str) -> list[str]:
     """What stands between form feeds."""
     sheets = text.split("\f")
-    if len(sheets) <= MANY_SHEETS:
-        yield from sheets
-        return
-    inside, length = list[str](), 0
-    for sheet in filter(str.strip, sheets):
-        longer = length + len(sheet)
-        if inside and (longer > PAGE_CHARACTERS or min(length, len(sheet)) >= SHORT_SHEET):
-            yield "\n\n".join(inside)
-            inside, longer = [], len(sheet)
-        inside.append(sheet)
-        length = longer + 2
-    yield "\n\n".join(inside)
+    if len(sheets) > MANY_SHEETS and len(text) < SHORT_SHEET * len(sheets):
+        return ["\n\n".join(filter(str.strip, sheets))]
+    return sheets
 
 
 def read_text(path: str) -> str:
     """The file's text with ``\\n`` as its only line ending and without unusable characters."""
     with open(path, "rb") as file:
         content = file.read()
-    return _UNWANTED.sub("", _NEWLINES.sub("\n", decode(content)))
+    return unusable_removed(decode(content))
+
+
+def unusable_removed(text: str) -> str:
+    """The text without control characters and the like, with ``\\n`` as its only line ending."""
+    return _UNWANTED.sub("", _NEWLINES.sub("\n", text))
 
 
 def decode(content: bytes) -> str:

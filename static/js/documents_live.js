@@ -4,9 +4,12 @@
 import { getJSON, socketAddress } from "./http.js";
 
 export const RUNNING = new Set(["queued", "processing"]);
+const WORDS = JSON.parse(document.getElementById("live-words").textContent);
 const POLL_MS = 2000;
 // With the socket open, what was silent for so long is asked about: its collection may be newer than the socket.
 const SILENT_MS = 5000;
+// So many are asked about in one round, those unheard of for longest first.
+const AT_ONCE = 10;
 const watched = new Set();
 const heard = new Map();
 let socket = null;
@@ -16,16 +19,32 @@ let polling = 0;
 /** Follow a document even where no element on the page shows it. */
 export function watch(id) {
   watched.add(id);
+  const since = Date.now();
   // The change may have come between the upload's answer and now.
-  setTimeout(() => watched.has(id) && ask(id), POLL_MS);
+  setTimeout(() => watched.has(id) && lastHeard(id) < since && ask(id), POLL_MS);
 }
 
+/** "Reading page 12 of 80": the sentences are the server's own. */
 export function stageText(news) {
-  const word = STAGES[news.stage] || "";
-  return news.status === "processing" && word ? `${word} ${news.percent} %` : "";
+  if (news.status !== "processing" || !WORDS.stages[news.stage]) return "";
+  const [plain, counted] = WORDS.stages[news.stage];
+  const { done, total } = news.progress || news;
+  if (!counted || !total) return plain;
+  return fill(counted, { done: Math.min(Math.max(done, 1), total), total });
 }
 
-const STAGES = { parsing: "reading", chunking: "splitting", embedding: "embedding", storing: "storing" };
+export function statusText(news) {
+  return WORDS.statuses[news.status] || news.status;
+}
+
+/** ``{name}`` in ``text`` by the number of that name. */
+export function fill(text, numbers) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => figure(numbers[name]));
+}
+
+function figure(number) {
+  return Number(number || 0).toLocaleString("en");
+}
 
 function connect() {
   socket = new WebSocket(socketAddress("/ws/documents/"));
@@ -57,12 +76,21 @@ function askAll() {
   for (const holder of document.querySelectorAll("[data-document]")) {
     if (RUNNING.has(holder.dataset.status)) watched.add(holder.dataset.document);
   }
-  for (const id of [...watched].slice(0, 10)) ask(id);
+  askSome(Date.now());
 }
 
 function askSilent() {
-  const before = Date.now() - SILENT_MS;
-  for (const id of [...watched].filter((each) => (heard.get(each) || 0) < before).slice(0, 10)) ask(id);
+  askSome(Date.now() - SILENT_MS);
+}
+
+function askSome(before) {
+  const silent = [...watched].filter((id) => lastHeard(id) < before);
+  silent.sort((a, b) => lastHeard(a) - lastHeard(b));
+  for (const id of silent.slice(0, AT_ONCE)) ask(id);
+}
+
+function lastHeard(id) {
+  return heard.get(id) || 0;
 }
 
 async function ask(id) {
@@ -89,22 +117,35 @@ function update(holder, news) {
   const badge = holder.querySelector("[data-badge]");
   if (badge) {
     badge.dataset.status = news.status;
-    badge.textContent = news.status;
+    badge.textContent = statusText(news);
   }
+  put(holder, "[data-title]", news.title);
   put(holder, "[data-stage]", stageText(news));
-  put(holder, "[data-pages]", Number(news.pages || 0).toLocaleString("en"));
-  put(holder, "[data-chunks]", Number(news.chunks || 0).toLocaleString("en"));
-  const reason = holder.querySelector("[data-reason]");
-  if (reason) {
-    reason.textContent = news.reason || "";
-    reason.hidden = !news.reason;
-  }
+  const bar = holder.querySelector("[data-percent]");
+  if (bar) bar.value = news.percent || 0;
+  count(holder, "[data-pages]", news.pages);
+  count(holder, "[data-chunks]", news.chunks);
+  unfold(holder, "[data-reason]", news.reason);
+  unfold(holder, "[data-notice]", news.notice);
   if (ended) document.body.dispatchEvent(new CustomEvent("document:ended"));
 }
 
 function put(holder, selector, text) {
   const element = holder.querySelector(selector);
-  if (element) element.textContent = text;
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+function count(holder, selector, number) {
+  const element = holder.querySelector(selector);
+  if (!element) return;
+  element.textContent = figure(number);
+  element.dataset.label = number === 1 ? element.dataset.one : element.dataset.many;
+}
+
+function unfold(holder, selector, text) {
+  put(holder, selector, text || "");
+  const element = holder.querySelector(selector);
+  if (element) element.hidden = !text;
 }
 
 connect();

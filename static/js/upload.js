@@ -1,160 +1,279 @@
-// Uploads with a bar each: choose or drop files, send them two at a time, then follow their reading.
+// Uploads with a bar each: choose or drop files and folders, send them three at a time, then follow their reading.
 
 import { csrf, problemText } from "./http.js";
-import { RUNNING, stageText, watch } from "./documents_live.js";
+import { RUNNING, fill, stageText, statusText, watch } from "./documents_live.js";
+import { chosen, dropped } from "./folders.js";
 
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 const area = document.querySelector("[data-upload]");
 const form = area.querySelector("[data-upload-form]");
-const input = form.querySelector("input[type=file]");
+const input = form.querySelector("input[name=file]");
+const folder = form.querySelector("[data-folder-input]");
 const list = area.querySelector("[data-upload-rows]");
+const summary = area.querySelector("[data-upload-summary]");
 const news = area.querySelector("[data-upload-news]");
 const veil = document.querySelector("[data-drop-veil]");
 const words = area.dataset;
+// Each upload: {file, path, collection, row, state, id, request}. States: waiting, uploading, those of a
+// document, and duplicate, refused, cancelled.
+const uploads = new Set();
 const waiting = [];
-const rows = new Map(); // document id -> row
+const byDocument = new Map();
 let sending = 0;
+let drawing = 0;
 
 function enhance() {
-  const choose = area.querySelector("[data-choose]");
-  choose.hidden = false;
-  choose.addEventListener("click", () => input.click());
+  offer("[data-choose]", input);
+  if ("webkitdirectory" in folder) offer("[data-choose-folder]", folder);
   area.querySelector("[data-drop-hint]").hidden = false;
   form.querySelector("[type=submit]").hidden = true;
   input.classList.add("visually-hidden");
   input.tabIndex = -1;
-  input.addEventListener("change", () => {
-    take(input.files);
-    input.value = "";
-  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    take(input.files);
+    take(chosen(input.files));
+  });
+  summary.querySelector("[data-cancel-all]").addEventListener("click", () => [...uploads].forEach(cancel));
+  summary.querySelector("[data-clear]").addEventListener("click", clear);
+}
+
+function offer(button, field) {
+  const choose = area.querySelector(button);
+  choose.hidden = false;
+  choose.addEventListener("click", () => field.click());
+  field.addEventListener("change", () => {
+    take(chosen(field.files));
+    field.value = "";
   });
 }
 
-function take(files) {
-  for (const file of files) waiting.push({ file, row: addRow(file.name) });
+function take(found) {
+  for (const { file, path, name } of found) {
+    const upload = { file, path, collection: form.elements.collection.value, row: addRow(path || name || file.name) };
+    uploads.add(upload);
+    upload.row.querySelector("[data-dismiss]").addEventListener("click", () => dismiss(upload));
+    upload.row.querySelector("[data-retry]").addEventListener("click", () => retry(upload));
+    if (file) queue(upload);
+    else refuse(upload, words.textUnreadable);
+  }
   next();
 }
 
 function addRow(name) {
   const row = area.querySelector("[data-upload-template]").content.firstElementChild.cloneNode(true);
-  row.querySelector("[data-name]").textContent = name;
+  const title = row.querySelector("[data-name]");
+  title.textContent = title.title = name;
   list.append(row);
   list.hidden = false;
-  say(row, "waiting", words.textWaiting);
-  row.querySelector("[data-dismiss]").addEventListener("click", () => dismiss(row));
   return row;
 }
 
-function dismiss(row) {
-  const index = waiting.findIndex((entry) => entry.row === row);
-  if (index >= 0) waiting.splice(index, 1);
-  if (row.request) return row.request.abort();
-  if (RUNNING.has(row.dataset.state)) return cancel(row);
-  row.remove();
-  list.hidden = !list.children.length;
+function queue(upload) {
+  say(upload, "waiting", words.textWaiting, 0);
+  waiting.push(upload);
 }
 
-/** Stop what the portal makes of the file; the row then says how it ended. */
-async function cancel(row) {
-  const id = [...rows].find(([, entry]) => entry === row)?.[0];
-  const headers = { "X-CSRFToken": csrf(), Accept: "application/json" };
-  const response = await fetch(`/api/v1/documents/${id}/cancel/`, { method: "POST", headers });
-  if (response.ok) follow(row, await response.json());
-}
-
-function say(row, state, text, percent = null) {
-  row.dataset.state = state;
-  row.querySelector("[data-state]").textContent = text;
-  const bar = row.querySelector("[data-bar]");
-  if (percent !== null) bar.value = percent;
-}
-
-function note(row, text, link = null) {
-  const place = row.querySelector("[data-note]");
-  place.hidden = false;
-  place.textContent = text;
-  if (!link) return;
-  const anchor = document.createElement("a");
-  anchor.href = link.href;
-  anchor.textContent = link.text;
-  place.append(" ", anchor);
-}
+// --- Sending -------------------------------------------------------------------------------------
 
 function next() {
   while (sending < AT_ONCE && waiting.length) send(waiting.shift());
 }
 
-function send({ file, row }) {
-  const body = new FormData();
-  const collection = form.elements.collection.value;
-  if (collection) body.append("collection", collection);
-  body.append("file", file, file.name);
+function send(upload) {
   const request = new XMLHttpRequest();
-  row.request = request;
+  upload.request = request;
   sending += 1;
   request.open("POST", words.url);
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("Accept", "application/json");
   request.upload.onprogress = (event) => {
     const percent = event.lengthComputable ? Math.floor((event.loaded / event.total) * 100) : 0;
-    say(row, "uploading", `${words.textUploading} ${percent} %`, percent);
+    say(upload, "uploading", `${words.textUploading} ${percent} %`, percent);
   };
-  request.onload = () => arrived(row, request);
-  request.onerror = () => fail(row, words.textBroken);
-  request.onabort = () => fail(row, words.textAborted);
+  request.onload = () => arrived(upload, request);
+  request.onerror = () => refuse(upload, words.textBroken, true);
+  request.onabort = () => aborted(upload);
   request.onloadend = () => {
-    row.request = null;
+    upload.request = null;
     sending -= 1;
     next();
   };
-  request.send(body);
+  say(upload, "uploading", words.textUploading, 0);
+  request.send(bodyOf(upload));
 }
 
-function arrived(row, request) {
-  if (request.status >= 300) return fail(row, problemText(request.responseText, `${request.status} ${request.statusText}`));
+function bodyOf({ file, path, collection }) {
+  const body = new FormData();
+  if (collection) body.append("collection", collection);
+  if (path) body.append("path", path);
+  body.append("file", file, file.name);
+  return body;
+}
+
+function arrived(upload, request) {
+  if (request.status >= 300) {
+    const reason = problemText(request.responseText, `${request.status} ${request.statusText}`);
+    return refuse(upload, reason, request.status >= 500);
+  }
   const stored = JSON.parse(request.responseText);
-  if (stored.duplicate) return duplicate(row, stored);
-  rows.set(stored.id, row);
-  follow(row, stored);
-  watch(stored.id);
+  upload.file = null; // it is with the portal now
+  if (stored.duplicate) return duplicate(upload, stored);
+  upload.id = stored.id;
+  byDocument.set(stored.id, upload);
+  follow(upload, stored);
+  if (RUNNING.has(stored.status)) watch(stored.id);
   document.body.dispatchEvent(new CustomEvent("documents:changed"));
 }
 
-function duplicate(row, stored) {
-  say(row, "duplicate", "");
-  note(row, words.textDuplicate, { href: `/documents/${stored.id}/`, text: stored.title });
-  news.textContent = `${words.textDuplicate} ${stored.title}`;
+// --- How it goes on ------------------------------------------------------------------------------
+
+function duplicate(upload, stored) {
+  say(upload, "duplicate", "");
+  note(upload, words.textDuplicate, { href: `/documents/${stored.id}/`, text: stored.title });
 }
 
-function fail(row, reason) {
-  say(row, "failed", "failed");
-  note(row, reason);
-  news.textContent = `${row.querySelector("[data-name]").textContent}: ${reason}`;
+function refuse(upload, reason, again = false) {
+  say(upload, "refused", words.textRefused);
+  note(upload, reason);
+  offerRetry(upload, again && upload.file);
+  news.textContent = `${nameOf(upload)}: ${reason}`;
 }
 
-/** A row after the upload: queued, then the stages, then ready or failed with the reason. */
-function follow(row, stored) {
-  if (stored.status === "failed") return fail(row, stored.reason);
+function aborted(upload) {
+  say(upload, "cancelled", words.textAborted);
+  offerRetry(upload, upload.file);
+}
+
+/** An upload after its file has arrived: queued, then the stages, then ready or failed with the reason. */
+function follow(upload, stored) {
   const percent = stored.status === "ready" ? 100 : stored.percent || 0;
-  say(row, stored.status, stageText(stored) || stored.status, percent);
-  if (stored.status !== "ready") return;
-  const name = row.querySelector("[data-name]");
-  const link = document.createElement("a");
-  link.href = `/documents/${stored.id}/`;
-  link.textContent = stored.title;
-  name.replaceChildren(link);
-  news.textContent = `${stored.title}: ready`;
+  say(upload, stored.status, stageText(stored) || statusText(stored), percent);
+  note(upload, stored.status === "failed" ? stored.reason : stored.notice);
+  offerRetry(upload, stored.status === "failed");
+  if (stored.status === "failed") news.textContent = `${nameOf(upload)}: ${stored.reason}`;
+  if (stored.status === "ready") link(upload, stored);
+}
+
+function link(upload, stored) {
+  const anchor = document.createElement("a");
+  anchor.href = `/documents/${stored.id}/`;
+  anchor.textContent = stored.title;
+  upload.row.querySelector("[data-name]").replaceChildren(anchor);
+}
+
+function nameOf(upload) {
+  return upload.row.querySelector("[data-name]").textContent;
+}
+
+function say(upload, state, text, percent = null) {
+  upload.state = upload.row.dataset.state = state;
+  upload.row.querySelector("[data-state]").textContent = text;
+  if (percent !== null) upload.row.querySelector("[data-bar]").value = percent;
+  drawing ||= requestAnimationFrame(summarise);
+}
+
+function note(upload, text, anchor = null) {
+  const place = upload.row.querySelector("[data-note]");
+  place.hidden = !text;
+  place.textContent = text || "";
+  if (!anchor) return;
+  const element = document.createElement("a");
+  element.href = anchor.href;
+  element.textContent = anchor.text;
+  place.append(" ", element);
+}
+
+function offerRetry(upload, possible) {
+  upload.row.querySelector("[data-retry]").hidden = !possible;
 }
 
 document.addEventListener("document:news", ({ detail }) => {
-  const row = rows.get(detail.id);
-  if (row) follow(row, detail);
+  const upload = byDocument.get(detail.id);
+  if (!upload) return;
+  if (detail.status === "deleted") forget(upload);
+  else follow(upload, detail);
 });
 
-// Drop anywhere on the page.
+// --- Cancel, retry, dismiss ----------------------------------------------------------------------
+
+function isUnderWay({ state }) {
+  return state === "waiting" || state === "uploading" || RUNNING.has(state);
+}
+
+function dismiss(upload) {
+  if (isUnderWay(upload)) cancel(upload);
+  else forget(upload);
+}
+
+function cancel(upload) {
+  if (upload.request) upload.request.abort();
+  else if (upload.state === "waiting") unqueue(upload);
+  else if (RUNNING.has(upload.state)) post(upload, "cancel");
+}
+
+function unqueue(upload) {
+  waiting.splice(waiting.indexOf(upload), 1);
+  aborted(upload);
+}
+
+function retry(upload) {
+  note(upload, "");
+  offerRetry(upload, false);
+  if (upload.id) return post(upload, "reindex");
+  queue(upload);
+  return next();
+}
+
+/** Ask the portal to stop reading the document, or to read it again; the row then says how that went. */
+async function post(upload, what) {
+  const headers = { "X-CSRFToken": csrf(), Accept: "application/json" };
+  const response = await fetch(`/api/v1/documents/${upload.id}/${what}/`, { method: "POST", headers }).catch(() => null);
+  if (!response?.ok) {
+    const reason = response ? problemText(await response.text(), `${response.status}`) : words.textBroken;
+    offerRetry(upload, what === "reindex");
+    return note(upload, reason);
+  }
+  const stored = await response.json();
+  follow(upload, stored);
+  if (RUNNING.has(stored.status)) watch(stored.id);
+  return undefined;
+}
+
+function forget(upload) {
+  uploads.delete(upload);
+  byDocument.delete(upload.id);
+  upload.row.remove();
+  list.hidden = !uploads.size;
+  drawing ||= requestAnimationFrame(summarise);
+}
+
+function clear() {
+  for (const upload of [...uploads]) if (!isUnderWay(upload)) forget(upload);
+}
+
+// --- The line above the list: "143 of 300 sent, 2 refused" ----------------------------------------
+
+function summarise() {
+  drawing = 0;
+  const counts = { ready: 0, duplicate: 0, refused: 0, failed: 0, cancelled: 0 };
+  let unsent = 0;
+  let running = 0;
+  for (const upload of uploads) {
+    if (upload.state in counts) counts[upload.state] += 1;
+    if (!upload.id && upload.state !== "duplicate") unsent += 1;
+    if (isUnderWay(upload)) running += 1;
+  }
+  const texts = words.textCounts.split("|");
+  const parts = Object.values(counts).map((n, index) => (n ? fill(texts[index], { n }) : ""));
+  const sent = fill(words.textSent, { sent: uploads.size - unsent, total: uploads.size });
+  summary.querySelector("[data-summary-text]").textContent = [sent, ...parts].filter(Boolean).join(", ");
+  summary.querySelector("[data-cancel-all]").hidden = !running;
+  summary.querySelector("[data-clear]").hidden = running === uploads.size;
+  summary.hidden = uploads.size < 2;
+}
+
+// --- Drop anywhere on the page -------------------------------------------------------------------
+
 let depth = 0;
 const holdsFiles = (event) => [...event.dataTransfer.types].includes("Files");
 const veiled = (on) => { veil.hidden = !on; };
@@ -166,7 +285,11 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   veiled(false);
-  take(event.dataTransfer.files);
+  dropped(event.dataTransfer).then(take);
+});
+// Files that still wait here are known to this page alone.
+addEventListener("beforeunload", (event) => {
+  if (sending || waiting.length) event.preventDefault();
 });
 
 enhance();

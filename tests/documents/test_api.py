@@ -10,12 +10,14 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pypdf import PdfWriter
 from rest_framework.test import APIClient
 
 from documents import tasks
-from documents.models import Collection, Document, Role
-from documents.services import collection_create, membership_set
+from documents.models import Attachment, Collection, Document, Role, Stage, Status
+from documents.services import collection_create, document_fail, membership_set
 from tests.documents.parsing.pdf_factory import make_pdf
 
 Api = Callable[[User | None], APIClient]
@@ -58,6 +60,12 @@ def test_tags_may_be_repeated(api: Api, alice: User) -> None:
     assert post(api(alice), tags=["sea", "wind"]).json()["tags"] == ["sea", "wind"]
 
 
+def test_the_path_inside_a_folder_is_kept(api: Api, alice: User) -> None:
+    assert post(api(alice), path="reports/2024/may.txt").json()["source"] == "reports/2024/may.txt"
+    outside = post(api(alice), b"Other words.", path="../..//etc/./passwd")
+    assert (outside.status_code, outside.json()["source"]) == (202, "etc/passwd")
+
+
 def test_the_same_bytes_answer_with_the_first(api: Api, alice: User) -> None:
     first, second = post(api(alice)), post(api(alice), filename="other.txt")
     assert second.status_code == 200
@@ -85,7 +93,7 @@ def test_who_may_upload_where(api: Api, bob: User, charlie: User, collection: Co
 
 @pytest.mark.parametrize(
     ("content", "filename", "status"),
-    [(b"", "empty.txt", 400), (b"\x89PNG\r\n\x1a\n" + bytes(400), "picture.png", 415)],
+    [(b"", "empty.txt", 400), (bytes(range(256)) * 4, "program.bin", 415)],
 )
 def test_refused_files(content: bytes, filename: str, status: int, api: Api, alice: User) -> None:
     response = post(api(alice), content, filename=filename)
@@ -140,9 +148,31 @@ def test_filters(api: Api, alice: User, collection: Collection, document: Docume
     assert found(tag="none") == 0
 
 
+def test_filters_by_quality_and_language(
+    api: Api, alice: User, collection: Collection, upload: Callable[..., Document], document: Document
+) -> None:
+    poor = upload(collection, "Schlecht lesbare Worte.")
+    Document.objects.filter(pk=poor.pk).update(quality="poor", language="de")
+
+    def found(**filters: str) -> list[str]:
+        return [row["id"] for row in api(alice).get(DOCUMENTS, filters).json()["results"]]
+
+    assert found(quality="poor") == found(language="de") == [str(poor.pk)]
+    assert found(quality="good") == found(language="fr") == found(quality="poor", language="en") == []
+    assert len(found(quality="", language="")) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("limit", "0"), ("limit", "101"), ("limit", "x"), ("status", "lost"), ("cursor", "x"), ("q", "\x00")],
+    [
+        ("quality", "splendid"),
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "x"),
+        ("status", "lost"),
+        ("cursor", "x"),
+        ("q", "\x00"),
+    ],
 )
 def test_a_wrong_parameter_is_named(name: str, value: str, api: Api, alice: User) -> None:
     response = api(alice).get(DOCUMENTS, {name: value})
@@ -160,6 +190,71 @@ def test_one_document(api: Api, alice: User, bob: User, charlie: User, document:
     assert unseen.json().keys() == missing.json().keys()
     assert api(alice).get(f"{DOCUMENTS}not-a-uuid/").status_code == 404
     assert api(None).get(address).status_code == 401
+
+
+def test_what_was_measured_and_how_far_it_is(api: Api, bob: User, document: Document) -> None:
+    body = api(bob).get(f"{DOCUMENTS}{document.pk}/").json()
+    unmeasured = {"verdict": "", "characters_per_page": None, "blank_share": None, "garbled_share": None}
+    assert (body["quality"], body["progress"]) == (unmeasured, {"done": 0, "total": 0})
+    assert (body["notice"], body["source"], body["language"]) == ("", "", "")
+    measured = {"quality": "poor", "characters_per_page": 40, "blank_share": 0.5, "garbled_share": 0.25}
+    Document.objects.filter(pk=document.pk).update(
+        **measured,
+        status=Status.PROCESSING,
+        stage=Stage.EMBEDDING,
+        stage_done=64,
+        stage_total=412,
+        notice="Half is missing.",
+        language="de",
+    )
+    body = api(bob).get(f"{DOCUMENTS}{document.pk}/").json()
+    assert body["quality"].pop("verdict") == measured.pop("quality")
+    assert body["quality"] == measured
+    assert (body["stage"], body["progress"]) == ("embedding", {"done": 64, "total": 412})
+    assert (body["notice"], body["language"]) == ("Half is missing.", "de")
+
+
+def test_attachments_are_linked_both_ways_as_far_as_one_may_see_them(
+    api: Api, alice: User, bob: User, collection: Collection, upload: Callable[..., Document]
+) -> None:
+    mail, shared, private = (upload(collection, words) for words in ("A mail.", "A table.", "A secret."))
+    for attached in (shared, private):
+        Attachment.objects.create(message=mail, document=attached, filename="a.txt")
+    Document.objects.filter(pk=private.pk).update(
+        collection=collection_create(owner=alice, name="Alice's", slug="alices")
+    )
+
+    def seen(user: User, document: Document) -> dict[str, Any]:
+        body: dict[str, Any] = api(user).get(f"{DOCUMENTS}{document.pk}/").json()
+        return body
+
+    both = [{"id": str(each.pk), "title": each.title} for each in (shared, private)]
+    assert seen(alice, mail)["attachments"] == both
+    assert seen(bob, mail)["attachments"] == both[:1]
+    assert seen(bob, shared)["attached_to"] == [str(mail.pk)]
+    assert (seen(bob, shared)["attachments"], seen(bob, mail)["attached_to"]) == ([], [])
+    Document.objects.filter(pk=mail.pk).update(collection=Collection.objects.get(slug="alices"))
+    assert seen(bob, shared)["attached_to"] == []
+    assert seen(alice, shared)["attached_to"] == [str(mail.pk)]
+
+
+def test_a_list_takes_as_many_queries_for_many_documents_as_for_one(
+    api: Api, alice: User, collection: Collection, upload: Callable[..., Document]
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert program.get(DOCUMENTS).status_code == 200
+        return len(asked)
+
+    program = api(alice)
+    first = upload(collection, "A mail.")
+    Attachment.objects.create(message=first, document=upload(collection, "One."), filename="a.txt")
+    program.get(DOCUMENTS)
+    before = queries()
+    for number in range(6):
+        attached = upload(collection, f"Attached {number}.")
+        Attachment.objects.create(message=first, document=attached, filename="a.txt")
+    assert queries() == before
 
 
 # --- Change ---------------------------------------------------------------------------------
@@ -207,6 +302,46 @@ def test_a_cancelled_document_says_so(api: Api, alice: User, document: Document)
     body = api(alice).post(f"{DOCUMENTS}{document.pk}/cancel/").json()
     assert (body["status"], body["reason"]) == ("failed", "cancelled")
     assert api(alice).post(f"{DOCUMENTS}{document.pk}/reindex/").json()["status"] == "queued"
+
+
+def test_a_cancelled_one_stays_as_it_ended(api: Api, alice: User, document: Document) -> None:
+    address = f"{DOCUMENTS}{document.pk}/cancel/"
+    document_fail(document_id=document.pk, reason="Page 3 is damaged.")
+    body = api(alice).post(address)
+    assert (body.status_code, body.json()["reason"]) == (200, "Page 3 is damaged.")
+
+
+def test_retrying_all_that_failed(
+    api: Api,
+    alice: User,
+    bob: User,
+    charlie: User,
+    collection: Collection,
+    upload: Callable[..., Document],
+) -> None:
+    other = collection_create(owner=alice, name="Other", slug="other")
+    bobs = collection_create(owner=bob, name="Bob's", slug="bobs")
+    failed = [upload(place, f"Words of {place}.") for place in (collection, other, bobs)]
+    fine = upload(collection, "Fine words.")
+    for document in failed:
+        document_fail(document_id=document.pk, reason="Page 3 is damaged.")
+
+    def retry(user: User | None, **given: str) -> tuple[int, Any]:
+        response = api(user).post(f"{DOCUMENTS}retry/", given)
+        return response.status_code, response.json().get("retried", response.json().get("code"))
+
+    assert retry(None)[0] == 401
+    assert retry(charlie) == (202, 0)
+    assert retry(charlie, collection="research")[0] == 404
+    assert retry(bob, collection="research")[0] == 403
+    assert retry(alice, collection="nowhere")[0] == 404
+    assert retry(alice, collection="research") == (202, 1)
+    assert retry(alice) == (202, 1)
+    assert retry(alice) == (202, 0)
+    for document in (*failed, fine):
+        document.refresh_from_db()
+    assert [document.status for document in failed] == ["queued", "queued", "failed"]
+    assert (failed[0].reason, fine.content_version) == ("", 1)
 
 
 def test_a_deleted_document_is_gone_and_its_managers_see_the_record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from threading import BoundedSemaphore
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import AsyncClient
+from PIL import Image
 from rest_framework.test import APIClient
 
-from documents import api_content, downloads
-from documents.models import Collection, Document
+from documents import api_content, downloads, indexing
+from documents.models import Collection, Document, Page
 from tests.documents.parsing.pdf_factory import make_pdf
 
 Api = Callable[[User | None], APIClient]
@@ -136,6 +138,50 @@ def test_a_picture_of_a_page(
         wrong = api(bob).get(address(document, f"pages/1/image/?scale={scale}"))
         assert "scale" in wrong.json()["errors"]
     assert api(bob).get(address(document))["Content-Disposition"].startswith("inline")
+
+
+def test_a_page_says_what_it_is_called_and_where_its_text_is_from(
+    api: Api, bob: User, document: Document
+) -> None:
+    page = api(bob).get(address(document, "pages/1/")).json()
+    assert (page["label"], page["recognised"]) == ("", False)
+    Page.objects.filter(document=document).update(label="iv", recognised=True)
+    page = api(bob).get(address(document, "pages/1/")).json()
+    assert (page["label"], page["recognised"]) == ("iv", True)
+
+
+def picture_file(colour: str = "white") -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (120, 80), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_an_image_is_its_own_picture(
+    api: Api, bob: User, collection: Collection, upload: Callable[..., Document]
+) -> None:
+    document = upload(collection, picture_file(), filename="x.png")
+    assert api(bob).get(address(document, "pages/1/image/")).status_code == 404, "not read yet"
+    Page.objects.create(document=document, number=1, text="", width=90, height=60)
+    response = api(bob).get(address(document, "pages/1/image/?scale=1"))
+    assert response.status_code == 200
+    with Image.open(BytesIO(response.content)) as drawn:
+        assert (drawn.format, drawn.getpixel((5, 5))) == ("PNG", (255, 255, 255))
+
+
+def test_the_picture_is_of_the_file_that_the_pages_were_read_from(
+    api: Api, alice: User, collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    document = make_document(collection, make_pdf([["Old words."]]), filename="x.pdf")
+    image = address(document, "pages/1/image/")
+    before = api(alice).get(image)
+    upload = ContentFile(make_pdf([["Quite other words."]]), name="x.pdf")
+    assert api(alice).put(address(document), {"file": upload}, format="multipart").status_code == 202
+    meanwhile = api(alice).get(image)
+    assert (meanwhile.content, meanwhile["ETag"]) == (before.content, before["ETag"])
+    indexing.index(document.pk)
+    after = api(alice).get(image)
+    assert after["ETag"] != before["ETag"]
+    assert after.content != before.content
 
 
 @pytest.mark.parametrize("tail", ["file/", "pages/1/", "pages/1/image/", "chunks/"])

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 import time
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -50,6 +51,7 @@ def page_of(number: int, *blocks: tuple[BlockKind, str] | tuple[BlockKind, str, 
 def chunked(*pages: ParsedPage, title: str = "A title", options: ChunkOptions | None = None) -> list[Passage]:
     passages = chunk(ParsedDocument(pages), WordTokens(), title=title, options=options)
     by_number = {page.number: page for page in pages}
+    assert len({(passage.page_start, passage.start) for passage in passages}) == len(passages)
     for ordinal, passage in enumerate(passages):
         assert passage.ordinal == ordinal
         assert passage.text == by_number[passage.page_start].text[passage.start : passage.end]
@@ -148,6 +150,152 @@ def test_a_table_that_fits_is_not_torn() -> None:
     assert [table in p.text for p in passages] == [False, True]
 
 
+@pytest.mark.parametrize("words", [3, 20, 60, 100, 150])
+def test_a_table_that_fits_is_not_torn_whatever_stands_around_it(words: int) -> None:
+    table = "\n".join(f"Row {n}  1,{n:03}  2,{n:03}" for n in range(20))
+    assert 150 < len(WordTokens().offsets(table)) <= 200
+    passages = chunked(
+        page_of(1, ("heading", "Head", 1), ("paragraph", sentence(words)), ("table", table)),
+        page_of(
+            2, ("heading", "A heading of some words", 1), ("table", table), ("paragraph", sentence(words))
+        ),
+    )
+    assert sum(table in p.text for p in passages) == 2
+
+
+def rows_of(number: int, header: str, first: int, last: int) -> ParsedPage:
+    """A page of one table, which began on it only when ``first`` is 0."""
+    rows = ([header] if first == 0 else []) + [f"part {n} | {n},000 | room {n}" for n in range(first, last)]
+    text = "\n".join(rows)
+    return ParsedPage(number, text, (Block("table", 0, len(text), header=header),))
+
+
+def test_a_known_header_is_in_every_passage_of_its_table_on_later_pages_too() -> None:
+    header = "name | pieces | place"
+    passages = chunked(rows_of(1, header, 0, 60), rows_of(2, header, 60, 120))
+    assert {p.page_start for p in passages} == {1, 2}
+    for passage in passages:
+        assert passage.context.count(header) == 1
+        assert passage.text.split("\n")[0].startswith(("part", header))
+    assert passages[0].text.startswith(header)
+    assert [p.context for p in passages if p.start == 0][1].startswith(f"A title\n{header}\npart 60 |")
+
+
+def test_a_known_header_with_numbers_is_no_row_of_values() -> None:
+    rows = ["Q1 | 12.5 | 13.5", *(f"a{n} | b{n} | c{n}" for n in range(60))]
+    text = "\n".join(rows)
+    passages = chunked(ParsedPage(1, text, (Block("table", 0, len(text), header=rows[0]),)))
+    assert len(passages) > 1
+    assert all(p.context.startswith(f"A title\n{rows[0]}\n") for p in passages)
+
+
+def test_what_stands_before_a_table_that_goes_on_is_a_passage_of_its_own() -> None:
+    text = "A note at the top of the page.\n\n1 | 2\n3 | 4"
+    page = ParsedPage(1, text, (Block("paragraph", 0, 30), Block("table", 32, len(text), header="a | b")))
+    assert [p.context for p in chunked(page)] == [
+        "A title\nA note at the top of the page.",
+        "A title\na | b\n1 | 2\n3 | 4",
+    ]
+
+
+def test_a_row_longer_than_a_passage_is_cut_between_cells_and_each_part_names_its_columns() -> None:
+    names = [f"name{n}" for n in range(12)]
+    cells = [f"cell{n} " + "word " * 28 + f"end{n}" for n in range(12)]
+    text = " | ".join(names) + "\n" + " | ".join(["Smith", *cells[1:]]) + "\nlast | 1"
+    block = Block("table", 0, len(text), header=" | ".join(names))
+    passages = chunked(ParsedPage(1, text, (block,)))
+    assert len(passages) > 2
+    for number in range(1, 12):
+        (holder,) = [p for p in passages if f"cell{number} " in p.text]
+        assert cells[number] in holder.text
+        assert re.search(rf"\bname{number}\b", holder.context)
+        assert "Smith" in holder.context
+    assert [p for p in passages if "last | 1" in p.text][0].context.startswith("A title\nname0 | name1")
+
+
+def test_a_header_beyond_its_budget_is_cut_between_cells() -> None:
+    header = " | ".join(f"the column number {n}" for n in range(30))
+    passages = chunked(rows_of(1, header, 1, 60))
+    carried = passages[1].context.split("\n")[1]
+    assert header.startswith(carried)
+    assert re.search(r"the column number \d+( \|)?\Z", carried)
+    assert len(WordTokens().offsets(carried)) <= 40
+
+
+def items(first: int, last: int) -> str:
+    return "\n".join(f"- item {n} has a few words that say what it is for." for n in range(first, last))
+
+
+@pytest.mark.parametrize(
+    "lead", ["The pump needs these parts:", "The parts are as follows.", "Use the following"]
+)
+@pytest.mark.parametrize("apart", [True, False])
+def test_every_passage_of_a_list_has_its_lead_in(lead: str, apart: bool) -> None:
+    before = "Some words before. " + lead
+    if apart:
+        page = page_of(1, ("paragraph", before), ("list", items(0, 60)), ("paragraph", "Words after it."))
+    else:
+        page = page_of(1, ("paragraph", f"{before}\n{items(0, 60)}"), ("paragraph", "Words after it."))
+    first, *others = chunked(page)
+    assert f"{lead}" in first.text
+    assert "item 0" in first.text
+    assert len(others) > 2
+    assert all(p.context == f"A title\n{lead}\n{p.text}" for p in others)
+
+
+def test_a_lead_in_goes_with_the_first_item_and_not_with_what_is_before() -> None:
+    filler = " ".join(sentence(24, n) for n in range(7))
+    lead = "Of all the parts in the store at the foot of the hill, the pump in the well needs these:"
+    passages = chunked(page_of(1, ("paragraph", f"{filler} {lead}"), ("list", items(0, 4))))
+    (holder,) = [p for p in passages if lead in p.text]
+    assert "item 0" in holder.text
+
+
+def test_a_short_sentence_before_a_lead_in_is_not_said_twice() -> None:
+    lead = f"{'short ' * 20}one. A participant {'word ' * 50}has the following:"
+    page = page_of(1, ("paragraph", lead), ("list", f"- {'item ' * 125}\n- {'other ' * 90}"))
+    first, second, *_ = chunked(page)
+    assert first.text.endswith("one.")
+    assert second.text.startswith("A participant")
+    assert "item" in second.text
+
+
+def test_a_lead_in_is_carried_over_a_page_and_over_blank_lines_between_items() -> None:
+    passages = chunked(
+        page_of(1, ("paragraph", "You need:")),
+        page_of(2, *[("list", f"- item {n} " + sentence(30, n)) for n in range(12)]),
+    )
+    assert len(passages) > 2
+    assert all(p.context.startswith("A title\nYou need:") for p in passages)
+
+
+def test_a_list_ends_its_lead_in() -> None:
+    passages = chunked(
+        page_of(
+            1,
+            ("paragraph", "You need:"),
+            ("list", "- one"),
+            ("paragraph", " ".join(sentence(30, n) for n in range(8))),
+            ("list", items(0, 30)),
+        ),
+        page_of(2, ("heading", "Next", 1), ("list", items(0, 30))),
+    )
+    assert len(passages) > 5
+    assert ["You need:" in p.context for p in passages] == [True] + [False] * (len(passages) - 1)
+
+
+def test_a_colon_before_a_paragraph_is_no_lead_in() -> None:
+    text = "He said: " + " ".join(sentence(30, n) for n in range(9))
+    passages = chunked(page_of(1, ("paragraph", "He said:"), ("paragraph", text)))
+    assert all(p.context == f"A title\n{p.text}" for p in passages)
+
+
+def test_an_item_as_long_as_a_passage_keeps_its_lead_in() -> None:
+    passages = chunked(page_of(1, ("paragraph", "You need:"), ("list", "- " + sentence(190) + "\n- two")))
+    assert all("You need:" in p.context for p in passages)
+    assert all(p.token_count <= (200 if "You need:" in p.text else 160) for p in passages)
+
+
 @pytest.mark.parametrize("text", ["word " * 1_000, "x" * 20_000, "a," * 1_000])
 def test_what_has_no_sentences_is_cut_by_tokens(text: str) -> None:
     passages = chunked(page_of(1, ("paragraph", text.strip())))
@@ -192,6 +340,9 @@ def random_page(number: int, rng: random.Random) -> ParsedPage:
         "don't",
         "$ 5,363",
         "🙂",
+        "needs:",
+        "- item",
+        "|",
     ]
     blocks: list[tuple[BlockKind, str, int]] = []
     for _ in range(rng.randint(0, 8)):
@@ -200,7 +351,12 @@ def random_page(number: int, rng: random.Random) -> ParsedPage:
         text = "".join(rng.choice(words) + rng.choice([" ", " ", "  ", "\n", "\n\n"]) for _ in range(length))
         blocks.append((kind, text.strip(), rng.randint(1, 4) if kind == "heading" else 0))
     page = page_of(number, *blocks)
-    kept = tuple(block for block in page.blocks if rng.random() > 0.2)  # parsers leave gaps
+    headers = ["", "a | b | " + "long name " * 60, "x" * 300]
+    kept = tuple(
+        replace(block, header=rng.choice(headers) if block.kind == "table" else "")
+        for block in page.blocks
+        if rng.random() > 0.2  # parsers leave gaps
+    )
     return ParsedPage(number, page.text, kept)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +15,15 @@ from django.core.files.base import ContentFile
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from psycopg import errors
 
-from documents import indexing, services, sweep, tasks
+from documents import attachments, indexing, services, storing, sweep, tasks
 from documents.embedding import registry
-from documents.exceptions import EmbeddingUnavailable, UnreadableDocument
+from documents.exceptions import EmbeddingUnavailable, PoisonedFile, UnreadableDocument
 from documents.integrity import check_integrity
-from documents.models import Collection, Document, Embedding, EmbeddingSpace, Status
+from documents.models import Collection, Deletion, Document, Embedding, EmbeddingSpace, Status
+from documents.parsing.types import Attachment as Attached
+from documents.parsing.types import Block, ParsedDocument, ParsedPage
+from documents.quality import Quality
+from documents.querysets import snapshot
 from documents.spaces import active_space, ensure_active_space, index_name
 from tests.documents.parsing.pdf_factory import make_pdf
 
@@ -136,23 +143,74 @@ def test_three_errors_of_the_job_end_it_with_the_traceback_for_admins(
         raise RuntimeError("out of cheese")
 
     monkeypatch.setattr(indexing, "read", broken)
-    for _ in range(tasks.MAX_TRIES):
-        with pytest.raises(tasks.TryAgain):
-            tasks.index_document(str(document.pk))
-    document.refresh_from_db()
-    assert (document.status, document.reason) == (Status.FAILED, tasks.GAVE_UP)
+    for tries in range(1, tasks.MAX_TRIES):
+        assert run(document).status == Status.PROCESSING
+        assert document.tries == tries
+        assert "out of cheese" in document.error_detail
+    assert run(document).status == Status.FAILED
+    assert document.reason == tasks.GAVE_UP
     assert "out of cheese" in document.error_detail
     assert "cheese" not in document.reason
 
 
-def test_a_failure_does_not_keep_what_was_indexed_before(
+def unreadable(*_: Any, **__: Any) -> Any:
+    raise UnreadableDocument("Nobody can read this.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bad_successor_does_not_keep_what_was_indexed_before(
     collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
 ) -> None:
     document = make_document(collection, "Found for now.")
-    services.document_reindex(document=document)
-    monkeypatch.setattr(indexing, "parse_in_jail", lambda *_: indexing.ParsedDocument(pages=()))
+    services.document_replace_file(document=document, upload=ContentFile(b"Another text.", name="b.txt"))
+    monkeypatch.setattr(indexing, "parse_in_jail", unreadable)
     assert run(document).status == Status.FAILED
+    assert (document.reason, document.chunk_count) == ("Nobody can read this.", 0)
     assert Embedding.objects.filter(document=document).count() == 0
+    assert broken() == []
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_what_was_only_to_be_read_again_goes_on_serving(
+    cancelled: bool, collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, "Found then and now.")
+    services.document_reindex(document=document)
+    if cancelled:
+        services.document_cancel(document=document)
+    with monkeypatch.context() as patch:
+        patch.setattr(indexing, "parse_in_jail", unreadable)
+        assert run(document).status == Status.READY
+    assert ("cancelled" if cancelled else "Nobody can read this.") in document.notice
+    assert document.chunks.get().text == "Found then and now."
+    assert broken() == []
+    services.document_reindex(document=document)
+    assert run(document).notice == ""
+
+
+def test_a_poisoned_file_gets_a_second_try_and_then_fails_with_the_limit(
+    collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "Poison.")
+
+    def poisoned(*_: Any, **__: Any) -> Any:
+        raise PoisonedFile("Reading this file took more than 60 s of processor time.")
+
+    monkeypatch.setattr(indexing, "parse_in_jail", poisoned)
+    assert run(document).status == Status.PROCESSING
+    assert str(document.pk) in jobs_waiting()
+    assert run(document).status == Status.FAILED
+    assert "60 s" in document.reason
+
+
+def jobs_waiting() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT args->>'document_id' FROM procrastinate_jobs WHERE status = 'todo'")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def broken() -> list[str]:
+    return [finding.invariant for finding in check_integrity() if finding.breaches]
 
 
 def test_the_sweep_queues_a_document_that_lost_its_job(collection: Collection, upload: Upload) -> None:
@@ -237,7 +295,6 @@ def of_the_database(cause: Exception | None = None) -> OperationalError:
         (InterfaceError("connection already closed"), True),
         (of_the_database(errors.AdminShutdown()), True),
         (of_the_database(errors.ConnectionFailure()), True),
-        (of_the_database(errors.DiskFull()), False),
         (of_the_database(errors.ProgramLimitExceeded()), False),
         (of_the_database(errors.QueryCanceled()), False),
     ],
@@ -251,12 +308,49 @@ def test_only_a_lost_connection_is_tried_for_ever(
         raise error
 
     monkeypatch.setattr(indexing, "read", broken)
-    with pytest.raises(type(error) if again else tasks.TryAgain) as raised:
+    monkeypatch.setattr(tasks, "AWAY_SECONDS", 0)
+    with pytest.raises(type(error)) if again else nullcontext():
         tasks.index_document(str(document.pk))
-    assert tasks.Policy().get_retry_decision(exception=raised.value, job=None)  # type: ignore[arg-type]
-    assert bool(tasks.Policy().get_retry_decision(exception=error, job=None)) is again  # type: ignore[arg-type]
     document.refresh_from_db()
     assert document.tries == (0 if again else 1)
+
+
+@pytest.mark.parametrize(
+    "error", [of_the_database(errors.DiskFull()), OSError(errno.ENOSPC, "No space left")]
+)
+def test_a_full_disk_is_no_fault_of_the_document(
+    error: Exception, collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "Stored when there is room again.")
+
+    def full(*_: Any) -> None:
+        raise error
+
+    for _ in range(tasks.MAX_TRIES + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(storing, "store", full)
+            assert run(document).status == Status.PROCESSING
+        assert (document.tries, document.reason) == (0, tasks.NO_ROOM)
+    assert str(document.pk) in jobs_waiting()
+    assert run(document).status == Status.READY
+    assert document.reason == ""
+
+
+def test_a_job_waits_for_the_database_and_goes_on(
+    collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "Stored in the end.")
+    read, lost = indexing.read, [of_the_database(), InterfaceError("connection already closed")]
+
+    def interrupted(claim: Any) -> Any:
+        if lost:
+            raise lost.pop()
+        return read(claim)
+
+    monkeypatch.setattr(indexing, "read", interrupted)
+    monkeypatch.setattr(tasks, "PAUSE_SECONDS", 0)
+    assert run(document).status == Status.READY
+    assert document.tries == 0
 
 
 def test_repeated_texts_are_embedded_once(collection: Collection, upload: Upload, monkeypatch: Any) -> None:
@@ -313,3 +407,193 @@ def test_vectors_of_exchanged_weights_do_not_mix(
     monkeypatch.setattr(registry, "model_card", lambda model: replace(card(model), revision="f" * 64))
     with pytest.raises(EmbeddingUnavailable, match="exchanged"):
         ensure_active_space()
+
+
+# --- Replacing: the old serves until the new is in ----------------------------------------------
+
+
+def embedded_texts(monkeypatch: Any) -> list[str]:
+    """What the engine is given from now on."""
+    given: list[str] = []
+    engine = registry.get_passage_embedder
+
+    class Listening:
+        def __init__(self, model: str) -> None:
+            self.engine = engine(model)
+
+        def embed(self, texts: list[str]) -> Any:
+            given.extend(texts)
+            return self.engine.embed(texts)
+
+    monkeypatch.setattr(indexing, "get_passage_embedder", Listening)
+    return given
+
+
+def sheets(*texts: str) -> bytes:
+    return "\f".join(texts).encode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replacing_embeds_only_what_is_new_and_drops_what_is_gone(
+    collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, sheets("Cranes dance.", "Storks clatter.", "Herons wait."))
+    before = dict(document.chunks.values_list("text", "pk"))
+    given = embedded_texts(monkeypatch)
+    new = sheets("Gulls laugh.", "Herons wait.", "Cranes dance.", "Cranes dance.")
+    services.document_replace_file(document=document, upload=ContentFile(new, name="document.txt"))
+    assert run(document).status == Status.READY, document.reason
+    assert [text.splitlines()[-1] for text in given] == ["Gulls laugh."]
+    after = list(document.chunks.order_by("ordinal").values_list("page_start", "text", "pk"))
+    assert [(page, text) for page, text, _ in after] == [
+        (1, "Gulls laugh."),
+        (2, "Herons wait."),
+        (3, "Cranes dance."),
+        (4, "Cranes dance."),
+    ]
+    # Rows whose words stayed are the same rows: their vectors were never touched.
+    assert after[1][2] == before["Herons wait."]
+    assert before["Cranes dance."] in (after[2][2], after[3][2])
+    assert Embedding.objects.filter(document=document).count() == 4
+    vectors = [e.vector for e in Embedding.objects.order_by("chunk__ordinal")]
+    assert vectors[2] == vectors[3] != vectors[1]
+    assert broken() == []
+
+
+def test_until_the_new_passages_are_in_the_old_ones_serve(
+    collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, sheets("The old first page.", "The old second page."))
+    upload = ContentFile(sheets("The new first page.", "The new second page."), name="document.txt")
+    services.document_replace_file(document=document, upload=upload)
+    seen: list[set[str]] = []
+    store = storing.store
+
+    def look_and_store(*arguments: Any) -> None:
+        seen.append(set(document.chunks.values_list("text", flat=True)))
+        store(*arguments)
+
+    monkeypatch.setattr(storing, "store", look_and_store)
+    run(document)
+    seen.append(set(document.chunks.values_list("text", flat=True)))
+    assert seen == [
+        {"The old first page.", "The old second page."},
+        {"The new first page.", "The new second page."},
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_sees_one_moment(collection: Collection, make_document: Callable[..., Document]) -> None:
+    document = make_document(collection, sheets("The old page."))
+    upload = ContentFile(sheets("The new page."), name="document.txt")
+    services.document_replace_file(document=document, upload=upload)
+    texts = document.chunks.values_list("text", flat=True)
+    with snapshot():
+        assert list(texts.all()) == ["The old page."]
+        with ThreadPoolExecutor(1) as other:
+            other.submit(in_a_connection_of_its_own, document).result()
+        assert list(texts.all()) == ["The old page."]
+    assert list(texts.all()) == ["The new page."]
+
+
+def in_a_connection_of_its_own(document: Document) -> None:
+    tasks.index_document(str(document.pk))
+    connection.close()
+
+
+# --- Attachments ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mail(collection: Collection, upload: Upload, monkeypatch: Any) -> Document:
+    """A mail with two attachments, one of them of a type that nobody reads."""
+    page = ParsedPage(1, "See the attached minutes.", (Block("paragraph", 0, 25),))
+    attached = (
+        Attached("minutes.txt", b"The pump was replaced."),
+        Attached("tool.exe", b"\x7fELF" + bytes(99)),
+    )
+    parsed = ParsedDocument((page,), "Minutes", {}, attached)
+    document = upload(collection, "See the attached minutes.", filename="mail.txt")
+    monkeypatch.setattr(indexing, "parse_in_jail", lambda *_, **__: parsed)
+    return document
+
+
+def test_attachments_become_documents_of_their_own(mail: Document, collection: Collection) -> None:
+    run(mail)
+    (link,) = mail.attachments.all()
+    assert (link.filename, link.document.collection, link.brought) == ("minutes.txt", collection, True)
+    assert link.document.status == Status.QUEUED
+    assert "tool.exe" in mail.notice
+    assert "not supported" in mail.notice
+    services.document_reindex(document=mail)
+    run(mail)
+    assert list(mail.attachments.all()) == [link]
+    assert Document.objects.count() == 2
+
+
+def test_what_came_with_a_mail_goes_with_it(mail: Document, alice: User) -> None:
+    attachment = run(mail).attachments.get().document
+    services.document_delete(document=mail, user=alice)
+    assert not Document.objects.filter(pk__in=[mail.pk, attachment.pk]).exists()
+    assert Deletion.objects.filter(document_id__in=[mail.pk, attachment.pk]).count() == 2
+
+
+def test_what_was_there_before_the_mail_stays(mail: Document, collection: Collection, upload: Upload) -> None:
+    own = upload(collection, "The pump was replaced.", filename="own.txt")
+    assert run(mail).attachments.get().document == own
+    services.document_delete(document=mail, user=None)
+    assert Document.objects.get() == own
+
+
+def test_mails_in_mails_end_somewhere(mail: Document, monkeypatch: Any) -> None:
+    monkeypatch.setattr(attachments, "MAX_DEPTH", 0)
+    assert "nested too deeply" in run(mail).notice
+    assert Document.objects.count() == 1
+
+
+# --- Quality -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("poor", Status.READY), ("unreadable", Status.FAILED)])
+def test_the_quality_gate_flags_or_fails(
+    verdict: str, status: str, collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    judged = Quality(12, 0.5, 0.25, "de", verdict, "Half of it cannot be read. Scan it again.")  # type: ignore[arg-type]
+    monkeypatch.setattr(indexing, "assess", lambda parsed: judged)
+    document = run(upload(collection, "Ein kurzer Text."))
+    assert document.status == status
+    if status == Status.FAILED:
+        assert document.reason == judged.advice
+        return
+    kept = (document.quality, document.language, document.characters_per_page, document.notice)
+    assert kept == ("poor", "de", 12, judged.advice)
+    assert (document.blank_share, document.garbled_share) == (0.5, 0.25)
+
+
+def test_progress_counts_pages_and_passages(collection: Collection, upload: Upload, monkeypatch: Any) -> None:
+    monkeypatch.setattr(indexing, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(indexing, "EMBED_STEP", 2)
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(
+        indexing.progress, "announce", lambda d: told.append((d.stage, d.stage_done, d.stage_total))
+    )
+    pages = [[f"Page {n} speaks of birds."] for n in range(1, 31)]
+    run(upload(collection, make_pdf(pages), filename="b.pdf"))
+    assert ("parsing", 10, 30) in told
+    assert [entry for entry in told if entry[0] == "embedding"][-1][1:] == (30, 30)
+
+
+def test_a_cancelled_document_stops_in_mid_parsing(
+    collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(indexing, "REPORT_SECONDS", 0)
+    document = upload(collection, make_pdf([["A page."]] * 30), filename="b.pdf")
+    parse = indexing.parse_in_jail
+
+    def cancelled_meanwhile(path: str, kind: str, *, report: Any) -> Any:
+        services.document_cancel(document=document)
+        return parse(path, kind, report=report)
+
+    monkeypatch.setattr(indexing, "parse_in_jail", cancelled_meanwhile)
+    assert run(document).reason == "cancelled"
+    assert document.pages.count() == 0

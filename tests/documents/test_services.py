@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 
-from documents import services, uploads
+from documents import services, tasks, uploads
 from documents.exceptions import (
     AlreadyThere,
     EmptyUpload,
@@ -25,8 +25,15 @@ from documents.exceptions import (
     UploadTooLarge,
 )
 from documents.models import Collection, Deletion, Document, Role, Status
+from documents.services import documents as writes
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_connection(monkeypatch: Any) -> None:
+    # The test's transaction lives on it.
+    monkeypatch.setattr(uploads, "close_old_connections", lambda: None)
 
 
 def create(collection: Collection, content: bytes, name: str = "note.txt", **given: Any) -> services.Accepted:
@@ -113,7 +120,7 @@ def test_too_large_is_refused_and_nothing_is_stored(collection: Collection, sett
 
 
 @pytest.mark.parametrize(
-    "content", [b"\x89PNG\r\n\x1a\n" + bytes(200), b"PK\x03\x04" + bytes(range(256)) * 4]
+    "content", [b"\x7fELF\x02\x01\x01" + bytes(200), b"PK\x03\x04" + bytes(range(256)) * 4]
 )
 def test_binary_named_txt_is_refused(collection: Collection, content: bytes) -> None:
     before = stored()
@@ -145,13 +152,17 @@ def test_a_strange_name_never_reaches_the_disk(collection: Collection) -> None:
 
 
 def test_full_disk_is_said_and_leaves_nothing(collection: Collection, monkeypatch: Any) -> None:
-    def full(*_: Any, **__: Any) -> str:
+    def full(storage: FileSystemStorage, name: str, content: Any) -> str:
+        path = Path(storage.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.read(5))
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    before = stored()
     monkeypatch.setattr(FileSystemStorage, "_save", full)
     with pytest.raises(StorageFull):
         create(collection, b"No room for this.")
-    assert Document.objects.count() == 0
+    assert (Document.objects.count(), stored()) == (0, before)
 
 
 def test_a_failed_commit_removes_the_file(collection: Collection, monkeypatch: Any) -> None:
@@ -231,7 +242,7 @@ def together(store: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.django_db(transaction=True)
 def test_one_key_with_two_files_at_once_makes_one_document(collection: Collection, monkeypatch: Any) -> None:
     before = stored()
-    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    monkeypatch.setattr(writes, "store_file", together(writes.store_file))
     results = at_once(*(lambda n=n: create(collection, b"%d" % n, idempotency_key="k1") for n in (1, 2)))
     assert sorted(type(result).__name__ for result in results) == ["Accepted", "IdempotencyConflict"]
     assert Document.objects.count() == 1
@@ -247,7 +258,7 @@ def test_two_replacements_at_once_leave_one_file(collection: Collection, monkeyp
     before = stored()
     document = create(collection, b"The old.").document
     twin = Document.objects.get(pk=document.pk)
-    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    monkeypatch.setattr(writes, "store_file", together(writes.store_file))
     results = at_once(lambda: replace(document, b"One."), lambda: replace(twin, b"Two."))
     assert [result.duplicate for result in results] == [False, False]
     row = Document.objects.get()
@@ -259,7 +270,7 @@ def test_two_replacements_at_once_leave_one_file(collection: Collection, monkeyp
 def test_the_same_bytes_into_two_documents_at_once(collection: Collection, monkeypatch: Any) -> None:
     before = stored()
     documents = [create(collection, content).document for content in (b"First.", b"Second.")]
-    monkeypatch.setattr(services, "store_file", together(services.store_file))
+    monkeypatch.setattr(writes, "store_file", together(writes.store_file))
     results = at_once(*(lambda d=document: replace(d, b"The same.") for document in documents))
     assert sorted(type(result).__name__ for result in results) == ["Accepted", "AlreadyThere"]
     assert len(stored() - before) == 2
@@ -305,7 +316,13 @@ def test_replacing_the_file_queues_it_again(
     document.refresh_from_db()
     assert (document.status, document.content_version) == (Status.QUEUED, 2)
     assert content(document) == b"New text."
+    # What is found is still read from the old file.
+    assert default_storage.exists(old)
+    tasks.index_document(str(document.pk))
+    document.refresh_from_db()
+    assert document.status == Status.READY
     assert not default_storage.exists(old)
+    assert content(document) == b"New text."
 
 
 @pytest.mark.django_db(transaction=True)
@@ -351,3 +368,73 @@ def test_database_refuses_what_python_would_let_through(collection: Collection) 
     for wrong in ({"status": "failed", "reason": ""}, {"status": "ready"}, {"percent": 101}, {"size": 0}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Document.objects.filter(pk=document.pk).update(**wrong)
+
+
+# --- When the connection breaks in mid-upload -----------------------------------------------------
+
+
+def lose(*_: Any, **__: Any) -> None:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+def test_an_upload_that_was_not_committed_leaves_nothing(collection: Collection, monkeypatch: Any) -> None:
+    before = stored()
+    monkeypatch.setattr(Document, "save", lose)
+    with pytest.raises(OperationalError):
+        create(collection, b"Lost.")
+    assert (Document.objects.count(), stored()) == (0, before)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_that_was_committed_after_all_is_accepted(collection: Collection, monkeypatch: Any) -> None:
+    save = Document.save
+
+    def save_and_lose(self: Document, **options: Any) -> None:
+        save(self, **options)
+        transaction.on_commit(lose)
+
+    monkeypatch.setattr(Document, "save", save_and_lose)
+    accepted = create(collection, b"Kept after all.")
+    assert content(accepted.document) == b"Kept after all."
+    assert Document.objects.get() == accepted.document
+
+
+def test_while_nobody_knows_the_file_stays(collection: Collection, monkeypatch: Any) -> None:
+    before = stored()
+    document = prepared(collection, b"Unknown.")
+    monkeypatch.setattr(Document, "save", lose)
+    monkeypatch.setattr(Document.objects, "filter", lose)
+    monkeypatch.setattr(uploads, "ASK_AGAIN_SECONDS", (0.0, 0.0))
+    with pytest.raises(OperationalError):
+        writes.insert_document(document, ContentFile(b"Unknown.", name="u.txt"), "")
+    assert len(stored()) == len(before) + 1
+
+
+def prepared(collection: Collection, content: bytes) -> Document:
+    upload = ContentFile(content, name="u.txt")
+    document = uploads.described(upload)
+    document.collection, document.sha256 = collection, uploads.checked_digest(upload)
+    return document
+
+
+def test_failed_documents_are_all_tried_again(collection: Collection) -> None:
+    documents = [create(collection, text).document for text in (b"One.", b"Two.", b"Three.")]
+    for document in documents[:2]:
+        services.document_fail(document_id=document.pk, reason="Something.")
+    assert services.documents_retry(documents=Document.objects.filter(collection=collection)) == 2
+    assert {each.status for each in Document.objects.all()} == {Status.QUEUED}
+    assert services.documents_retry(documents=Document.objects.all()) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("reports/2025/may.txt", "reports/2025/may.txt"),
+        ("..\\..\\etc\\./passwd", "etc/passwd"),
+        ("/absolute//path.txt", "absolute/path.txt"),
+        ("a\x00b/\u202ec.txt", "ab/c.txt"),
+        ("x" * 2000, "x" * 1000),
+    ],
+)
+def test_a_source_is_a_path_inside_a_folder(given: str, kept: str) -> None:
+    assert uploads.clean_source(given) == kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from documents.highlight import Piece, cut
-from documents.models import Collection, Document, Page, Role, Status
-from documents.services import document_fail
+from documents.models import Attachment, Collection, Document, Page, Role, Stage, Status
+from documents.parsing.registry import NAMES
+from documents.services import collection_create, document_fail
+from documents.templatetags.document_words import language_name, percent, stage_words
 
 SignIn = Callable[[User | None], Client]
 LIST = "/documents/"
@@ -57,7 +60,7 @@ def test_list_shows_what_is_visible_and_no_more(
     assert title not in browser(charlie).get(LIST).content.decode()
 
 
-def test_list_takes_four_queries_besides_session_and_user(
+def test_list_takes_five_queries_besides_session_and_user(
     browser: SignIn, alice: User, collection: Collection, upload: Any
 ) -> None:
     client = browser(alice)
@@ -277,3 +280,170 @@ def test_a_title_of_invisible_characters_is_refused(browser: SignIn, alice: User
     assert b"needs a title" in page.content
     document.refresh_from_db()
     assert document.title == title
+
+
+# --- What happened to a file, and what to do about it -------------------------------------------
+
+
+def test_progress_is_shown_with_its_counts_at_first_load(
+    browser: SignIn, bob: User, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    rows = Document.objects.filter(pk=document.pk)
+    rows.update(status=Status.PROCESSING, stage=Stage.EMBEDDING, stage_done=64, stage_total=412, percent=42)
+    for address in (LIST, document.get_absolute_url(), reverse("document-facts", args=[document.pk])):
+        page = browser(bob).get(address).content.decode()
+        assert "Embedding passage 64 of 412" in page
+        assert 'max="100" value="42"' in page
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "total", "words"),
+    [
+        (Stage.PARSING, 12, 80, "Reading page 12 of 80"),
+        (Stage.PARSING, 0, 0, "Reading"),
+        (Stage.PARSING, 0, 3, "Reading page 1 of 3"),
+        (Stage.RECOGNISING, 3, 9, "Recognising text on page 3 of 9"),
+        (Stage.CHUNKING, 0, 0, "Splitting into passages"),
+        (Stage.EMBEDDING, 64, 12412, "Embedding passage 64 of 12,412"),
+        (Stage.STORING, 412, 412, "Storing"),
+        (Stage.NONE, 0, 0, ""),
+    ],
+)
+def test_stages_in_words(stage: Stage, done: int, total: int, words: str) -> None:
+    document = Document(status=Status.PROCESSING, stage=stage, stage_done=done, stage_total=total)
+    assert stage_words(document) == words
+    document.status = Status.READY
+    assert stage_words(document) == ""
+
+
+def test_shares_and_languages_in_words() -> None:
+    assert [percent(share) for share in (None, 0.0, 0.004, 0.055, 1.0)] == [
+        "",
+        "0 %",
+        "under 1 %",
+        "6 %",
+        "100 %",
+    ]
+    assert (language_name("de"), language_name("tlh")) == ("German", "tlh")
+
+
+def test_a_failed_row_says_why_and_offers_a_retry(
+    browser: SignIn, alice: User, bob: User, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    document_fail(document_id=document.pk, reason="Page 3 is damaged.")
+    retry = reverse("document-retry", args=[document.pk])
+    page = browser(alice).get(LIST).content.decode()
+    assert "Page 3 is damaged." in page
+    assert f'action="{retry}" class="when-failed row-retry"' in page
+    assert f'action="{retry}"' not in browser(bob).get(LIST).content.decode()
+
+
+def test_all_that_failed_is_tried_again_where_one_may_write(
+    browser: SignIn, alice: User, bob: User, charlie: User, collection: Collection, upload: Any
+) -> None:
+    other = collection_create(owner=alice, name="Other", slug="other")
+    failed = [
+        upload(place, f"Words of {place}.") for place in (collection, collection_create(owner=bob, name="B"))
+    ]
+    failed.append(upload(other, "More words."))
+    for document in failed:
+        document_fail(document_id=document.pk, reason="Page 3 is damaged.")
+    address = reverse("documents-retry")
+    seen = browser(alice).get(LIST).content.decode()
+    assert "2 documents could not be read." in seen
+    assert "1 document could not be read." in browser(alice).get(f"{LIST}?collection=other").content.decode()
+    assert address not in browser(charlie).get(LIST).content.decode()
+    browser(charlie).post(address)
+    assert Document.objects.filter(status=Status.FAILED).count() == 3
+    given = {"collection": "other", "next": f"{LIST}?collection=other"}
+    answer = browser(alice).post(address, given, follow=True)
+    assert answer.redirect_chain[-1][0] == f"{LIST}?collection=other"
+    assert b"1 document is tried again." in answer.content
+    browser(alice).post(address, {"collection": ""})
+    assert [Document.objects.get(pk=document.pk).status for document in failed] == [
+        "queued",
+        "failed",
+        "queued",
+    ]
+    assert browser(None).post(address)["Location"].startswith("/login/")
+
+
+def test_document_page_tells_how_well_it_was_read(browser: SignIn, bob: User, document: Document) -> None:
+    measured = {"quality": "poor", "characters_per_page": 1234, "blank_share": 0.25, "garbled_share": 0.001}
+    Document.objects.filter(pk=document.pk).update(
+        **measured, language="de", notice="Half of it is missing.", source="reports/2024/a & b.txt"
+    )
+    page = browser(bob).get(document.get_absolute_url()).content.decode()
+    for fact in ("1,234", "25 %", "under 1 %", "German", "read badly", "reports/2024/a &amp; b.txt"):
+        assert fact in page
+    assert 'data-testid="document-notice">Half of it is missing.</p>' in page
+
+
+def test_attachments_are_linked_both_ways_and_only_where_visible(
+    browser: SignIn, alice: User, bob: User, collection: Collection, upload: Any
+) -> None:
+    mail, shared, private = (
+        upload(collection, words, title=words) for words in ("A mail", "Table", "Secret")
+    )
+    for attached in (shared, private):
+        Attachment.objects.create(message=mail, document=attached, filename="a.txt")
+    Document.objects.filter(pk=private.pk).update(collection=collection_create(owner=alice, name="Alice's"))
+    seen = browser(alice).get(mail.get_absolute_url()).content.decode()
+    assert "2 attachments" in seen
+    seen = browser(bob).get(mail.get_absolute_url()).content.decode()
+    assert "1 attachment<" in seen
+    assert f'href="{shared.get_absolute_url()}"' in seen
+    assert "Secret" not in seen
+    back = browser(bob).get(shared.get_absolute_url()).content.decode()
+    assert f'href="{mail.get_absolute_url()}"' in back
+
+
+def test_facts_are_for_those_who_see_the_document(
+    browser: SignIn, bob: User, charlie: User, document: Document
+) -> None:
+    address = reverse("document-facts", args=[document.pk])
+    part = browser(bob).get(address)
+    assert (part.status_code, b"<html" in part.content) == (200, False)
+    assert browser(charlie).get(address).status_code == 404
+    assert browser(None).get(address)["Location"].startswith("/login/")
+
+
+def test_a_page_is_called_what_the_document_calls_it(browser: SignIn, bob: User, document: Document) -> None:
+    address = document.get_absolute_url()
+    assert b"page-label" not in browser(bob).get(address).content
+    pages = Page.objects.filter(document=document)
+    pages.update(label="1")
+    assert b"page-label" not in browser(bob).get(address).content
+    pages.update(label="iv", recognised=True)
+    page = browser(bob).get(address).content.decode()
+    assert "page iv (1)" in page
+    assert "Text recognised from a picture" in page
+
+
+def test_counts_have_their_plural(browser: SignIn, bob: User, document: Document) -> None:
+    row = browser(bob).get(LIST).content.decode()
+    assert 'data-label="page"' in row
+    assert 'data-label="passage"' in row
+    assert "1 pages" not in browser(bob).get(document.get_absolute_url()).content.decode()
+    Document.objects.filter(pk=document.pk).update(page_count=1200, chunk_count=2)
+    page = browser(bob).get(document.get_absolute_url()).content.decode()
+    assert "1,200 pages" in page
+    assert "2 passages" in page
+
+
+def test_every_type_can_be_filtered_by_its_name(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get(LIST).content.decode()
+    for kind, name in NAMES.items():
+        assert f'<option value="{kind}">{name}</option>' in page
+
+
+def test_the_words_of_live_progress_come_with_the_page(
+    browser: SignIn, bob: User, document: Document
+) -> None:
+    for address in ("/", LIST, document.get_absolute_url()):
+        page = browser(bob).get(address).content.decode()
+        words = json.loads(page.split('id="live-words" type="application/json">')[1].split("</script>")[0])
+        assert words["stages"]["embedding"][1] == "Embedding passage {done} of {total}"
+        assert words["statuses"]["ready"] == "ready"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
 from django.db import DataError, OperationalError
 from django.test import Client, RequestFactory
 from rest_framework import exceptions as rest
@@ -131,3 +133,22 @@ def test_a_lost_database_on_a_page_is_503(monkeypatch: pytest.MonkeyPatch, alice
     response = client.get("/documents/")
     assert response.status_code == 503
     assert response["Retry-After"] == problems.RETRY_SECONDS
+
+
+@pytest.mark.parametrize("path", ["/api/v1/documents/", "/documents/upload/"])
+def test_a_disk_that_is_full_before_any_view_is_507(
+    path: str, monkeypatch: pytest.MonkeyPatch, alice: User, settings: Any
+) -> None:
+    """A large upload is written to disk while the request is read."""
+
+    def full(file: Any, *_: Any) -> None:
+        file.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    monkeypatch.setattr("django.core.files.uploadhandler.TemporaryUploadedFile.write", full)
+    client = Client(raise_request_exception=False)
+    client.force_login(alice)
+    response = client.post(path, {"file": ContentFile(b"x" * 1000, name="large.txt")})
+    assert response.status_code == 507
+    assert b"no room left" in response.content

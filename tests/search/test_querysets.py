@@ -22,10 +22,10 @@ pytestmark = pytest.mark.django_db
 MakeDocument = Callable[..., Document]
 
 
-def plan(queryset: Any) -> str:
+def plan(queryset: Any, *without: str) -> str:
     """The plan for a table too large to read through, which this one is not."""
     with connection.cursor() as cursor:
-        for kind in ("seqscan", "sort"):
+        for kind in ("seqscan", "sort", *without):
             cursor.execute(f"SET LOCAL enable_{kind} = off")
     return str(queryset.explain())
 
@@ -69,7 +69,8 @@ def test_without_the_extension_text_search_uses_its_index() -> None:
         )
     wanted = SearchQuery("heron", search_type="websearch", config="english")
     found = Chunk.objects.annotate(vector=TextVector("context")).filter(vector=wanted)
-    assert lexical.TSVECTOR_INDEX in plan(found.values("pk"))
+    # A GIN index is read by a bitmap; in an empty table any other index would cost the same.
+    assert lexical.TSVECTOR_INDEX in plan(found.values("pk"), "indexscan", "indexonlyscan")
 
 
 @pytest.mark.parametrize("backend", ["bm25", "tsvector"])

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
 
-from documents.ingest import IngestReport, ingest_paths
+from documents.ingest import Advance, IngestReport, ingest_paths
 from documents.models import Collection
 from documents.services import collection_create
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-BAR = 40
+#: As a shell counts Ctrl-C.
+INTERRUPTED = 130
+TITLES = {"sending": "Sending", "waiting": "Reading"}
 
 
 class Command(BaseCommand):
@@ -31,25 +34,31 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Exits with 1 when a file was refused or failed, and with 130 after Ctrl-C."""
         missing = [str(path) for path in options["paths"] if not path.exists()]
         if missing:
             raise CommandError(f"No such file or folder: {', '.join(missing)}")
         collection = find_or_create(options["collection"], options["user"])
-        user = find_user(options["user"]) or collection.owner
-        done = ingest_paths(
-            options["paths"],
-            user=user,
-            collection=collection,
-            wait=options["wait"],
-            report=None if options["json"] or not sys.stderr.isatty() else self.show_bar,
-        )
+        done, code = IngestReport(), 0
+        bars = Bars() if sys.stderr.isatty() else None
+        try:
+            ingest_paths(
+                options["paths"],
+                user=find_user(options["user"]) or collection.owner,
+                collection=collection,
+                wait=options["wait"],
+                report=bars,
+                result=done,
+            )
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+            self.stderr.write("Interrupted. What was sent stays, and is read when a portal runs.")
+        finally:
+            if bars:
+                bars.close()
         self.stdout.write(json.dumps(done.as_json()) if options["json"] else self.summary(done))
-
-    def show_bar(self, ended: int, total: int) -> None:
-        full = BAR * ended // max(total, 1)
-        end = "\n" if ended == total else ""
-        self.stderr.write(f"\r[{'█' * full}{'·' * (BAR - full)}] {ended}/{total}", ending=end)
-        self.stderr.flush()
+        if code or done.failed:
+            sys.exit(code or 1)
 
     def summary(self, done: IngestReport) -> str:
         lines = [
@@ -57,6 +66,27 @@ class Command(BaseCommand):
             f"{done.duplicates} duplicates, {done.seconds:.1f} s"
         ]
         return "\n".join(lines + [f"  {failure.file}: {failure.reason}" for failure in done.failed])
+
+
+class Bars:
+    """One bar while files are sent, another while they are read; on standard error."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+        self.bar: tqdm[Any] | None = None
+
+    def __call__(self, advance: Advance) -> None:
+        if self.bar is None or advance.phase != self.phase:
+            self.close()
+            self.phase = advance.phase
+            self.bar = tqdm(desc=TITLES[advance.phase], unit="file", file=sys.stderr, dynamic_ncols=True)
+        self.bar.total, self.bar.n = advance.total, advance.done
+        self.bar.set_postfix_str(f"{advance.failed} failed" if advance.failed else "", refresh=False)
+        self.bar.refresh()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
 
 def find_or_create(slug: str, username: str | None) -> Collection:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from documents.parsing.glyphs import Fragment
-from documents.parsing.layout import join_hyphenated
+from documents.parsing.pdf.glyphs import Fragment
+from documents.parsing.pdf.layout import join_hyphenated
 
 
 def joined(lines: list[str]) -> list[str]:

@@ -48,6 +48,7 @@ def test_blocks_are_verbatim_stretches(tmp_path: Path) -> None:
     ]
     table = page.blocks[3]
     assert page.text[table.start : table.end] == "| a | b |\n|---|---|\n| 1 | 2 |"
+    assert [b.header for b in page.blocks if b.header] == [table.header] == ["| a | b |"]
 
 
 def test_headings_lose_their_markup(tmp_path: Path) -> None:
@@ -74,6 +75,14 @@ def test_long_files_are_cut_between_blocks_and_headings_stay_with_their_text(tmp
     assert len(pages) > 5
     assert all(page.text.startswith("## Part") and page.blocks[-1].kind == "paragraph" for page in pages)
     assert "".join("".join(page.text for page in pages).split()) == "".join(source.split())
+
+
+def test_a_table_over_several_pages_keeps_its_header_and_its_rows_whole(tmp_path: Path) -> None:
+    rows = [f"| part {n} | {n} pieces in a box of {n} |" for n in range(1_000)]
+    pages = parsed(tmp_path, "\n".join(["| name | stock |", "|---|---|", *rows])).pages
+    assert len(pages) > 2
+    assert {(b.kind, b.header) for page in pages for b in page.blocks} == {("table", "| name | stock |")}
+    assert [line for page in pages for line in page.text.split("\n")][2:] == rows
 
 
 def test_an_endless_code_block_is_cut(tmp_path: Path) -> None:

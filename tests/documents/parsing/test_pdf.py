@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from documents.exceptions import UnreadableDocument
-from documents.parsing import pdf
 from documents.parsing.jail import parse_in_jail
+from documents.parsing.pdf import parser as pdf
 from documents.parsing.types import ParsedDocument, ParsedPage
 from tests.documents.parsing.pdf_factory import Run, make_pdf, make_pdf_of_runs
 

@@ -1,0 +1,108 @@
+"""Invariants between rows and what stands beside them: the stored files, the two indexes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from documents import lexical, stored_files
+from documents.integrity.types import Check, rows
+from documents.models import Document, Embedding
+from documents.spaces import active_space, index_name
+
+#: An upload stores its file a moment before its row is committed.
+UPLOAD_SECONDS = 2.0
+#: Passages that are looked for in each index.
+SAMPLE = 20
+#: So near the top a passage has to be found by its own words, or by its own vector.
+DEPTH = 50
+#: The cosine of a vector with itself, as halves of floats have it.
+NEAR = 0.999
+
+
+def changed_originals() -> list[str]:
+    """Every document's file is there, with the bytes that were uploaded."""
+    documents = Document.objects.only("file", "sha256", "filename").iterator()
+    return [f"{each.pk} {each.filename}" for each in documents if file_sha256(each) != each.sha256]
+
+
+def file_sha256(document: Document) -> str:
+    try:
+        with document.file.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def unowned_files() -> list[str]:
+    found = stored_files.unowned(list(stored_files.stored_files()))
+    if found:
+        time.sleep(UPLOAD_SECONDS)
+        found = stored_files.unowned(found)
+    return found
+
+
+def delete_files(names: Sequence[str]) -> None:
+    for name in stored_files.unowned(names):
+        default_storage.delete(name)
+
+
+def unfound_by_words() -> list[str]:
+    """Sampled passages that the lexical index does not find by their own words."""
+    if lexical.backend() == "tsvector":
+        return rows(
+            "SELECT id FROM (SELECT id, context FROM documents_chunk ORDER BY random() LIMIT %s) s WHERE NOT "
+            f"to_tsvector('{lexical.TEXT_CONFIG}', s.context) @@ "
+            f"plainto_tsquery('{lexical.TEXT_CONFIG}', left(s.context, 100))",
+            SAMPLE,
+        )
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Else a small table is scanned, and the index not asked at all.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        return rows(
+            "SELECT id FROM (SELECT id, context FROM documents_chunk ORDER BY random() LIMIT %s) s "
+            "WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM documents_chunk "
+            f"ORDER BY context <@> to_bm25query(left(s.context, 300), '{lexical.BM25_INDEX}') LIMIT %s) f "
+            "WHERE f.id = s.id)",
+            SAMPLE,
+            DEPTH,
+        )
+
+
+def unfound_by_vector() -> list[str]:
+    """Sampled vectors that the HNSW index does not find, or nothing as near to them."""
+    space = active_space()
+    if space is None:
+        return []
+    sample = Embedding.objects.filter(space=space).order_by("?")[:SAMPLE]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL hnsw.ef_search = 200")
+        return [
+            str(each.chunk_id)
+            for each in sample
+            if not any(score > NEAR for _, score in Embedding.objects.by_index(each.vector, space, 1).rows())
+        ]
+
+
+def rebuild_lexical(_: Sequence[str]) -> None:
+    lexical.rebuild()
+
+
+def rebuild_vectors(_: Sequence[str]) -> None:
+    space = active_space()
+    if space is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"REINDEX INDEX CONCURRENTLY {index_name(space.pk)}")
+
+
+CHECKS = (
+    Check("originals that are missing or changed", changed_originals),
+    Check("stored files without a document", unowned_files, delete_files),
+    Check("sampled passages that the lexical index does not find", unfound_by_words, rebuild_lexical),
+    Check("sampled passages that the vector index does not find", unfound_by_vector, rebuild_vectors),
+)

@@ -1,0 +1,1 @@
+"""Formats made of elements: HTML, and EPUB, which is HTML in an archive."""

@@ -1,0 +1,1 @@
+"""PDF: characters and boxes by PDFium, put into lines, columns, tables and headings."""

@@ -1,0 +1,1 @@
+"""Pictures of text, and the recognition of what they show."""

@@ -1,0 +1,41 @@
+"""Every write to collections and documents: keyword-only functions, atomic, checked first."""
+
+from documents.services.collections import (
+    collection_create,
+    collection_delete,
+    collection_private,
+    collection_update,
+    membership_remove,
+    membership_set,
+    touch_corpus,
+)
+from documents.services.deletion import document_delete
+from documents.services.documents import (
+    Accepted,
+    document_create,
+    document_reindex,
+    document_replace_file,
+    document_set_source,
+    document_update,
+)
+from documents.services.lifecycle import document_cancel, document_fail, documents_retry
+
+__all__ = [
+    "Accepted",
+    "collection_create",
+    "collection_delete",
+    "collection_private",
+    "collection_update",
+    "document_cancel",
+    "document_create",
+    "document_delete",
+    "document_fail",
+    "document_reindex",
+    "document_replace_file",
+    "document_set_source",
+    "document_update",
+    "documents_retry",
+    "membership_remove",
+    "membership_set",
+    "touch_corpus",
+]

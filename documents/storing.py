@@ -1,0 +1,179 @@
+"""The end of the write way: the new passages take the place of the old, all at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from documents import progress
+from documents.chunking import Passage
+from documents.models import Chunk, Document, Embedding, EmbeddingSpace, Page, Stage, Status
+from documents.parsing.types import ParsedDocument
+from documents.quality import Quality
+from documents.services import touch_corpus
+from documents.uploads import discard_former_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    #: Content hash → unit vector, of the texts that were not stored before.
+    Vectors = dict[str, NDArray[np.float32]]
+
+#: Rows in one statement.
+STEP = 500
+#: What a kept passage may differ in from the one before: its place, not its words.
+PLACE = ("ordinal", "page_start", "page_end", "start", "end", "heading", "boxes", "token_count")
+
+
+class Superseded(Exception):
+    """The document was cancelled, replaced or deleted while it was on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What a document is to hold; ``notice`` is what its reader should know besides the quality."""
+
+    parsed: ParsedDocument
+    passages: Sequence[Passage]
+    vectors: Vectors
+    quality: Quality
+    title: str
+    notice: str = ""
+
+
+def store(pk: UUID, version: int, space: EmbeddingSpace, new: NewContent) -> None:
+    """Commit it. Raises ``Superseded`` when the document no longer waits for this ``version``."""
+    with transaction.atomic():
+        document = Document.objects.select_for_update(no_key=True).filter(pk=pk).first()
+        if document is None or document.content_version != version or document.status != Status.PROCESSING:
+            raise Superseded
+        document.pages.all().delete()
+        Page.objects.bulk_create(pages_of(document, new.parsed), batch_size=STEP)
+        replace_passages(document, space, new)
+        finish(document, new)
+        touch_corpus(document.collection_id)
+    progress.announce(document)
+
+
+def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent) -> None:
+    """Passages whose words are the same stay, with their vectors; the others go, and new ones come."""
+    vectors: dict[str, Any] = {**stored_vectors(document, space, new), **new.vectors}
+    kept = passages_by_words(document, space)
+    moved: list[Chunk] = []
+    added: list[Chunk] = []
+    stay: set[int] = set()
+    for passage in new.passages:
+        rows = kept[words_of(passage)]
+        if rows:
+            row = rows.pop()
+            stay.add(row.pk)
+            if place(row, passage):
+                moved.append(row)
+        else:
+            added.append(chunk_of(document, passage))
+    document.chunks.exclude(pk__in=stay).delete()
+    Chunk.objects.bulk_update(moved, PLACE, batch_size=STEP)
+    rows = Chunk.objects.bulk_create(added, batch_size=STEP)
+    Embedding.objects.bulk_create(
+        [embedding_of(row, space, vectors[row.content_hash]) for row in rows], batch_size=STEP
+    )
+
+
+def words_of(passage: Passage | Chunk) -> tuple[str, str]:
+    return passage.content_hash, passage.text
+
+
+def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[Any, list[Chunk]]:
+    """The stored passages that have a vector in ``space``, last first."""
+    kept: dict[Any, list[Chunk]] = defaultdict(list)
+    for row in document.chunks.filter(embeddings__space=space).defer("context").order_by("-ordinal"):
+        kept[words_of(row)].append(row)
+    return kept
+
+
+def stored_vectors(document: Document, space: EmbeddingSpace, new: NewContent) -> dict[str, Any]:
+    """Of texts that are stored already, and now stand in the document more often than before."""
+    wanted = {passage.content_hash for passage in new.passages} - new.vectors.keys()
+    if not wanted:
+        return {}
+    rows = Embedding.objects.filter(document=document, space=space, chunk__content_hash__in=wanted)
+    return dict(rows.values_list("chunk__content_hash", "vector"))
+
+
+def place(row: Chunk, passage: Passage) -> bool:
+    """Put the row where the passage is now; whether that changed anything."""
+    fields = placed(passage)
+    changed = any(getattr(row, name) != value for name, value in fields.items())
+    for name, value in fields.items():
+        setattr(row, name, value)
+    return changed
+
+
+def placed(passage: Passage) -> dict[str, Any]:
+    fields = {name: getattr(passage, name) for name in PLACE}
+    return {**fields, "heading": list(passage.heading), "boxes": [list(box) for box in passage.boxes]}
+
+
+def chunk_of(document: Document, passage: Passage) -> Chunk:
+    return Chunk(
+        document=document,
+        collection_id=document.collection_id,
+        text=passage.text,
+        context=passage.context,
+        content_hash=passage.content_hash,
+        **placed(passage),
+    )
+
+
+def embedding_of(chunk: Chunk, space: EmbeddingSpace, vector: Any) -> Embedding:
+    return Embedding(
+        chunk=chunk,
+        space=space,
+        document_id=chunk.document_id,
+        collection_id=chunk.collection_id,
+        vector=vector,
+    )
+
+
+def pages_of(document: Document, parsed: ParsedDocument) -> list[Page]:
+    return [
+        Page(
+            document=document,
+            number=page.number,
+            text=page.text,
+            width=page.width,
+            height=page.height,
+            label=page.label[:100],
+            recognised=page.recognised,
+        )
+        for page in parsed.pages
+    ]
+
+
+def finish(document: Document, new: NewContent) -> None:
+    """Ready, with all that is known of it."""
+    discard_former_file(document)
+    quality = new.quality
+    document.title, document.indexed_file = new.title, str(document.file.name)
+    document.metadata = {**new.parsed.metadata, **kept_metadata(document)}
+    document.page_count, document.chunk_count = len(new.parsed.pages), len(new.passages)
+    document.language, document.quality = quality.language, quality.verdict
+    document.characters_per_page = quality.characters_per_page
+    document.blank_share, document.garbled_share = quality.blank_share, quality.garbled_share
+    document.notice = " ".join(filter(None, (quality.advice, new.notice)))
+    document.status, document.stage, document.percent = Status.READY, Stage.NONE, 100
+    document.stage_done = document.stage_total = 0
+    document.reason = document.error_detail = ""
+    document.indexed_at = timezone.now()
+    document.save()
+
+
+def kept_metadata(document: Document) -> dict[str, object]:
+    return {key: document.metadata[key] for key in ("title_given",) if key in document.metadata}

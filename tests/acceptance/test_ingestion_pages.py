@@ -1,0 +1,172 @@
+"""Whole folders, progress that outlives a reload, cancel and retry: in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Portal, wait_for
+from tests.acceptance.test_main_job import sign_in
+
+pytestmark = pytest.mark.acceptance
+
+ROW = "[data-testid=upload-row]"
+COUNTED = re.compile(r"Embedding passage \d+ of \d+")
+
+
+@pytest.fixture
+def documents(portal: Portal, browser: Any) -> Callable[..., Any]:
+    """The list of documents, opened by the admin in a context of its own."""
+
+    def opened(**options: Any) -> Any:
+        page = browser.new_context(locale="en-GB", **options).new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        sign_in(page, portal)
+        page.goto(f"{portal.address}/documents/")
+        return page
+
+    return opened
+
+
+def long_text(subject: str, paragraphs: int = 400) -> str:
+    return "\n\n".join(
+        f"Paragraph {n} tells of {subject} {n}. It carries {n} tonnes in a year. " * 6
+        for n in range(paragraphs)
+    )
+
+
+def test_a_folder_is_uploaded_with_the_paths_of_its_files(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    (folder / "2024").mkdir(parents=True)
+    for number in range(12):
+        (folder / "2024" / f"ferry-{number}.txt").write_text(f"Ferry {number} crosses the fjord at dawn.")
+    (folder / "twin.txt").write_text("Ferry 3 crosses the fjord at dawn.")
+    (folder / "empty.txt").touch()
+    (folder / ".hidden.txt").write_text("Not meant.")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config.txt").write_text("Not meant.")
+    page = documents()
+    at_once = watch_uploads(page)
+    page.set_input_files("[data-testid=folder-input]", str(folder))
+    page.locator(f"{ROW}[data-state=ready]").nth(11).wait_for(timeout=60_000)
+    assert page.locator(ROW).count() == 14
+    summary = page.locator("[data-testid=upload-summary]").inner_text()
+    assert summary == "13 of 14 sent, 12 ready, 1 already here, 1 refused"
+    assert max(at_once) == 3
+    refused = page.locator(f"{ROW}[data-state=refused]")
+    assert "archive/empty.txt" in refused.inner_text()
+    assert "The file is empty." in refused.inner_text()
+    first = page.locator(f"{ROW}[data-state=duplicate] a")
+    assert re.fullmatch("ferry-3|twin", first.inner_text())
+    assert first.get_attribute("href").startswith("/documents/")
+    found = portal.client().get("documents/", params={"q": "ferry", "limit": 100}).json()["results"]
+    assert "archive/2024/ferry-7.txt" in {document["source"] for document in found}
+
+
+def watch_uploads(page: Any) -> list[int]:
+    """How many uploads are under way, each time that this changes."""
+    under_way, seen = set[Any](), [0]
+
+    def started(request: Any) -> None:
+        if request.method == "POST" and request.url.endswith("/api/v1/documents/"):
+            under_way.add(request)
+            seen.append(len(under_way))
+
+    page.on("request", started)
+    page.on("response", lambda response: under_way.discard(response.request))
+    return seen
+
+
+WALK = """async () => {
+  const names = performance.getEntriesByType("resource").map((each) => each.name);
+  const { dropped } = await import(names.find((name) => name.includes("folders")));
+  const last = (path) => path.split("/").pop();
+  const read = (path) => new File(["x"], last(path));
+  const open = (path) => (done, failed) => (path.includes("locked") ? failed() : done(read(path)));
+  const file = (path) => ({ isFile: true, name: last(path), fullPath: path, file: open(path) });
+  const some = (children) => ({ readEntries: (done) => done(children.splice(0, 2)) });
+  const folder = (path, inside) => ({ name: last(path), fullPath: path, createReader: () => some(inside) });
+  const deep = folder("/box/deep", [file("/box/deep/b.txt"), file("/box/deep/locked.txt")]);
+  const git = folder("/box/.git", [file("/box/.git/c.txt")]);
+  const box = folder("/box", [file("/box/a.txt"), file("/box/.hidden"), git, deep, file("/box/z.txt")]);
+  const items = [box, file("/alone.txt")].map((each) => ({ kind: "file", webkitGetAsEntry: () => each }));
+  const found = await dropped({ items });
+  return found.map(({ file, path, name }) => [path, file ? file.name : null, name]);
+}"""
+
+
+def test_a_folder_that_is_dropped_is_walked_to_its_end(documents: Callable[..., Any]) -> None:
+    """With stand-ins for the browser's entries, which no script can make; a reader gives a few at a time."""
+    assert documents().evaluate(WALK) == [
+        ["box/a.txt", "a.txt", "a.txt"],
+        ["box/deep/b.txt", "b.txt", "b.txt"],
+        ["box/deep/locked.txt", None, "locked.txt"],
+        ["box/z.txt", "z.txt", "z.txt"],
+        ["", "alone.txt", "alone.txt"],
+    ]
+
+
+def test_progress_outlives_a_reload_and_a_cancelled_one_is_tried_again(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "barges.txt"
+    path.write_text(long_text("barge"))
+    page = documents()
+    page.set_input_files("[data-testid=upload-input]", str(path))
+    page.locator(ROW, has_text=COUNTED).wait_for(timeout=60_000)
+    page.reload()
+    row = page.locator("[data-testid=document-row]", has_text="barges")
+    assert COUNTED.fullmatch(row.locator("[data-testid=document-stage]").inner_text())
+    row.locator("[data-testid=document-link]").click()
+    stage = page.locator("[data-testid=document-stage]")
+    shown = stage.inner_text()
+    assert COUNTED.fullmatch(shown)
+    wait_for(lambda: stage.inner_text() != shown, 30)
+    page.locator("[data-testid=cancel]").click()
+    assert page.locator("[data-testid=document-reason]").inner_text() == "cancelled"
+    page.goto(f"{portal.address}/documents/?q=barges")
+    row.locator("[data-testid=retry]").click()
+    row.locator("[data-testid=document-status]", has_text="ready").wait_for(timeout=120_000)
+    assert row.locator("[data-testid=document-reason]").is_hidden()
+
+
+def test_an_upload_is_cancelled_and_tried_again(documents: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "tugs.txt"
+    path.write_text("Two tugs wait at the lock of Regen.")
+    page = documents()
+    held: list[Any] = []
+    page.route("**/api/v1/documents/", lambda route: held.append(route))
+    page.set_input_files("[data-testid=upload-input]", str(path))
+    row = page.locator(ROW)
+    page.wait_for_selector(f"{ROW}[data-state=uploading]")
+    row.locator("[data-testid=upload-dismiss]").click()
+    page.wait_for_selector(f"{ROW}[data-state=cancelled]")
+    page.unroute("**/api/v1/documents/")
+    row.locator("[data-testid=upload-retry]").click()
+    page.wait_for_selector(f"{ROW}[data-state=ready]", timeout=60_000)
+
+
+def test_without_scripts_files_are_uploaded_and_failed_ones_tried_again(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    paths = [tmp_path / "skiff.txt", tmp_path / "broken.pdf"]
+    paths[0].write_text("A skiff lies at the pier of Regen.")
+    paths[1].write_bytes(b"%PDF-1.7\nNothing of a PDF follows.\n%%EOF")
+    page = documents(java_script_enabled=False)
+    page.set_input_files("[data-testid=upload-input]", [str(path) for path in paths])
+    page.click("[data-testid=upload-submit]")
+    assert "skiff was added." in page.content()
+    client = portal.client()
+    wait_for(lambda: client.get("documents/", params={"q": "broken", "status": "failed"}).json()["results"])
+    page.goto(f"{portal.address}/documents/?q=broken")
+    row = page.locator("[data-testid=document-row]")
+    assert "PDF" in row.locator("[data-testid=document-reason]").inner_text()
+    page.click("[data-testid=retry-all]")
+    assert re.search(r"\d+ documents? (is|are) tried again\.", page.content())
+    assert page.url.endswith("/documents/?q=broken")
