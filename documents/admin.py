@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import Count, ForeignKey, QuerySet
+from django.db.models import Count, ForeignKey, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -27,6 +28,7 @@ from documents.curation import CuratedAdmin, ReadOnlyAdmin, curator
 from documents.exceptions import DocumentError
 from documents.forms import readable_title, split_tags
 from documents.models import Chunk, Collection, Document, EmbeddingSpace, Membership
+from documents.services.attached import tree_of
 from documents.templatetags.document_words import kind_name, language_name, percent
 
 
@@ -206,10 +208,7 @@ class LanguageFilter(ValuesInWords):
 
 @admin.register(Document)
 class DocumentAdmin(CuratedAdmin):
-    list_display = (
-        *("title", "collection", "type", "page_count", "chunk_count", "status", "quality", "spoken"),
-        "created_at",
-    )
+    list_display = (*("title", "collection", "type", "page_count", "status", "quality", "created_at"),)
     list_filter = (
         *("status", "quality", ("language", LanguageFilter), ("kind", KindFilter)),
         ("collection", admin.RelatedOnlyFieldListFilter),
@@ -296,11 +295,13 @@ class DocumentAdmin(CuratedAdmin):
             services.document_delete(document=document, user=cast(User, request.user))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Counts what goes, instead of listing every passage and asking leave for each."""
-        ids = [document.pk for document in objs]
+        """Counts what goes, attachments that came along too, instead of asking leave for every passage."""
+        ids = set[UUID]().union(*(tree_of(document.pk) for document in objs))
+        rows = Document.objects.filter(pk__in=ids)
         chunks = Chunk.objects.filter(document__in=ids).count()
-        counts = {str(_("documents")): len(ids), str(_("passages")): chunks}
-        return [str(document) for document in objs], counts, set(), []
+        pages = rows.aggregate(pages=Sum("page_count"))["pages"] or 0
+        counts = {str(_("documents")): len(ids), str(_("pages")): pages, str(_("passages")): chunks}
+        return [document.title for document in rows.only("title")], counts, set(), []
 
     @admin.action(description=_("Read and index again"))
     def reindex(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

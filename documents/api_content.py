@@ -98,7 +98,7 @@ class PageImageView(APIView):
         """A picture of one page; 404 for formats whose pages have no picture."""
         scale = checked(PictureQuery, request.query_params)["scale"]
         document = visible_document(request, pk)
-        if document.kind not in PICTURED_KINDS or not has_layout(document, number):
+        if document.shown_kind not in PICTURED_KINDS or not has_layout(document, number):
             raise Http404
         etag = f'"{shown_file(document)}-{number}-{scale:g}"'
         unchanged = get_conditional_response(request._request, etag=etag)
@@ -132,7 +132,7 @@ def shown_file(document: Document) -> str:
 def picture(document: Document, number: int, scale: float, etag: str) -> HttpResponse:
     release_connection()
     with a_turn(), indexed_copy(document) as path:
-        png = render_page_in_jail(path, number, scale=scale, kind=document.kind)
+        png = render_page_in_jail(path, number, scale=scale, kind=document.shown_kind)
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return HttpResponse(png, content_type="image/png", headers=headers)
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from documents.exceptions import DocumentError
-from documents.models import Attachment, Document
+from documents.exceptions import DocumentError, StorageFull
+from documents.models import Attachment, Document, Status
 from documents.parsing.types import Attachment as Attached
 from documents.parsing.types import ParsedDocument
-from documents.services import Accepted, document_create, document_delete
-from documents.services.deletion import brought_only_by
+from documents.services import document_create, document_delete
 from documents.storing import Superseded
-from documents.uploads import clean_filename, discard_file
+from documents.uploads import clean_filename
 
 #: A mail in a mail in a mail …
 MAX_DEPTH = 5
@@ -30,61 +29,73 @@ class Refused:
     reason: str
 
 
-def take_out(message: Document, parsed: ParsedDocument) -> str:
-    """Upload what ``message`` has attached. May be run again: nothing is taken twice.
+def take_out(pk: UUID, version: int, parsed: ParsedDocument) -> str:
+    """Upload what the mail ``pk`` has attached. May be run again: nothing is taken twice.
 
-    What a former version of the mail had attached goes. Returns a sentence about those refused.
+    What a former version of the mail had attached goes. Returns a sentence about those refused. Raises
+    ``Superseded`` when the mail no longer waits for this ``version``.
     """
-    deep = depth(message) >= MAX_DEPTH
+    deep = bool(parsed.attachments) and depth(pk) >= MAX_DEPTH
     refused: list[Refused] = []
     taken: set[UUID] = set()
     for attached in parsed.attachments:
-        found = Refused(attached.filename, TOO_DEEP) if deep else take(message, attached)
+        found = Refused(attached.filename, TOO_DEEP) if deep else take(pk, version, attached)
         if isinstance(found, Refused):
             refused.append(found)
         else:
-            taken.add(found.pk)
-    drop_all_but(message, taken)
+            taken.add(found)
+    drop_all_but(pk, version, taken)
     return sentence(refused)
 
 
-def take(message: Document, attached: Attached) -> Document | Refused:
-    """Row and link are committed together: a document that came with a mail is known to have."""
+def take(pk: UUID, version: int, attached: Attached) -> UUID | Refused:
+    """Row and link are committed together, where the mail is at that moment."""
     name = clean_filename(attached.filename)
     upload = ContentFile(attached.content, name=name)
-    accepted: Accepted | None = None
     try:
         with transaction.atomic():
-            accepted = document_create(
-                user=message.uploaded_by, collection=message.collection, upload=upload, tags=message.tags
-            )
-            link(message, accepted, name)
+            message = waiting(pk, version)
+            found = document_create(
+                user=message.uploaded_by,
+                collection=message.collection,
+                upload=upload,
+                tags=message.tags,
+                attached=True,
+            ).document
+            if found.pk != pk:
+                Attachment.objects.get_or_create(message=message, document=found, defaults={"filename": name})
+    except StorageFull as error:
+        raise error.__cause__ or error from None  # the document waits for room
     except DocumentError as error:
         return Refused(name, str(error))
-    except IntegrityError as error:  # the mail was deleted meanwhile
-        if accepted and not accepted.duplicate:
-            discard_file(accepted.document)
-        raise Superseded from error
-    return accepted.document
+    return found.pk
 
 
-def link(message: Document, accepted: Accepted, name: str) -> None:
-    if accepted.document.pk == message.pk:
-        return
-    defaults = {"filename": name, "brought": not accepted.duplicate}
-    Attachment.objects.get_or_create(message=message, document=accepted.document, defaults=defaults)
+def waiting(pk: UUID, version: int) -> Document:
+    """The mail, held where it is until the transaction ends."""
+    rows = Document.objects.select_for_update(no_key=True, of=("self",)).select_related("collection")
+    message = rows.filter(pk=pk, content_version=version, status=Status.PROCESSING).first()
+    if message is None:
+        raise Superseded
+    return message
 
 
-def drop_all_but(message: Document, taken: set[UUID]) -> None:
-    gone = [document for document in brought_only_by(message) if document.pk not in taken]
-    Attachment.objects.filter(message=message).exclude(document__in=taken).delete()
-    for document in gone:
-        document_delete(document=document, user=None)
+def drop_all_but(pk: UUID, version: int, taken: set[UUID]) -> None:
+    former = Attachment.objects.filter(message=pk).exclude(document__in=taken)
+    with transaction.atomic():
+        gone = list(former.values_list("document", flat=True))
+        if not gone:
+            return
+        message = waiting(pk, version)
+        former.delete()
+    orphans = Document.objects.filter(pk__in=gone, only_attached=True, messages=None)
+    for orphan in orphans.filter(collection=message.collection):
+        document_delete(document=orphan, user=None)
 
 
-def depth(document: Document) -> int:
+def depth(pk: UUID) -> int:
     """How many mails this one stands in, one inside the other."""
-    count, level = 0, [document.pk]
+    count, level = 0, [pk]
     while level and count <= MAX_DEPTH:
         level = list(Attachment.objects.filter(document__in=level).values_list("message", flat=True))
         count += bool(level)

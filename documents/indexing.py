@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -45,7 +45,8 @@ MAX_PASSAGES = 100_000
 PARSED, CHUNKED, EMBEDDED = 15, 20, 95
 #: Pages come quickly: so long between two reports of how many were read.
 REPORT_SECONDS = 0.5
-NO_TEXT = (
+NO_TEXT = "This file holds no text."
+NO_TEXT_DRAWN = (
     "No text was found in this file. If it is a scan, run text recognition (OCR) over it and "
     "upload the result."
 )
@@ -78,7 +79,7 @@ def process(claim: Claim) -> None:
         quality = judged(parsed)
         passages = split(claim, parsed)
         vectors = embed(claim, passages)
-        refused = attachments.take_out(claim.document, parsed)
+        refused = attachments.take_out(claim.document.pk, claim.version, parsed)
         report(claim, Stage.STORING, EMBEDDED)
         new = storing.NewContent(
             parsed, passages, vectors, quality, title_of(claim.document, parsed), refused
@@ -117,8 +118,10 @@ def read(claim: Claim) -> ParsedDocument:
             seen = Reporter(claim, Stage.RECOGNISING, 0, PARSED)
             parsed = recognise(path, kind, parsed, languages=settings.OCR_LANGUAGES, report=seen)
     if not parsed.has_text:
-        raise UnreadableDocument(NO_TEXT_SEEN if is_seen else NO_TEXT)
-    claim.document.page_count = len(parsed.pages)
+        nothing = NO_TEXT_DRAWN if kind == "pdf" else NO_TEXT
+        raise UnreadableDocument(NO_TEXT_SEEN if is_seen else nothing)
+    if not claim.document.chunk_count:  # else its former pages are still read
+        claim.document.page_count = len(parsed.pages)
     report(claim, Stage.CHUNKING, PARSED)
     return parsed
 
@@ -184,11 +187,12 @@ class Reporter:
 def report(claim: Claim, stage: Stage, percent: int, done: int = 0, total: int = 0) -> None:
     """Say how far it is. Raises ``Superseded`` when the document no longer waits for this job."""
     document = claim.document
-    document.stage, document.percent = stage, percent
-    document.stage_done, document.stage_total = done, total
-    waiting = Document.objects.filter(
-        pk=document.pk, content_version=claim.version, status=Status.PROCESSING
-    ).update(stage=stage, percent=percent, stage_done=done, stage_total=total, page_count=document.page_count)
-    if not waiting:
+    told: dict[str, Any] = {"stage": stage, "percent": percent, "stage_done": done, "stage_total": total}
+    told["page_count"] = document.page_count
+    waiting = Document.objects.filter(pk=document.pk, content_version=claim.version, status=Status.PROCESSING)
+    if not waiting.update(**told):
         raise Superseded
+    document.collection_id = waiting.values_list("collection", flat=True).first() or document.collection_id
+    for name, value in told.items():
+        setattr(document, name, value)
     progress.announce(document)

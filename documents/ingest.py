@@ -20,6 +20,7 @@ from django.db.models import Count
 
 from documents import lexical
 from documents.exceptions import DocumentError
+from documents.folders import is_meant
 from documents.models import Attachment, Collection, Document, Status
 from documents.services import document_create
 
@@ -46,11 +47,14 @@ class IngestReport:
     accepted: int = 0
     ready: int = 0
     failed: list[Failure] = field(default_factory=list)
+    #: How many of ``failed`` were no documents at all.
+    refused: int = 0
     duplicates: int = 0
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, object]:
-        return {**asdict(self), "seconds": round(self.seconds, 3)}
+        told = {name: value for name, value in asdict(self).items() if name != "refused"}
+        return {**told, "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Found:
 def files_in(paths: Iterable[Path]) -> Iterator[Found]:
     """Each path that is a file; of a folder, every file below it.
 
-    Hidden files and folders are passed over, and links that lead out of the folder.
+    Passed over are files that are not meant (``folders``), and links that lead out of the folder.
     """
     for path in paths:
         if path.is_dir():
@@ -92,7 +96,9 @@ def files_below(root: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder) / name
-            if not name.startswith(".") and path.is_file() and path.resolve().is_relative_to(inside):
+            if not is_meant(path.relative_to(root)) or not path.is_file():
+                continue
+            if path.resolve().is_relative_to(inside):
                 yield path
 
 
@@ -152,6 +158,7 @@ def take(
             accepted = document_create(user=user, collection=collection, upload=upload, source=file.source)
     except (DocumentError, OSError) as error:
         result.failed.append(Failure(readable(file.path), str(error)))
+        result.refused += 1
         return
     if accepted.duplicate:
         result.duplicates += 1

@@ -136,6 +136,9 @@ class Document(models.Model):
     #: The original that the present pages and passages were read from: the same as ``file``, or the
     #: one before it while its successor is on its way.
     indexed_file = models.CharField(max_length=200, blank=True, editable=False)
+    indexed_kind = models.CharField(max_length=20, blank=True, editable=False)
+    #: It came with a mail, and nobody asked for it by itself: it goes with that mail.
+    only_attached = models.BooleanField(default=False, editable=False)
     #: The path inside the folder that it was uploaded from, or the watched one.
     source = models.CharField(max_length=1000, blank=True, editable=False)
     language = models.CharField(_("language"), max_length=10, blank=True)
@@ -197,6 +200,11 @@ class Document(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def shown_kind(self) -> str:
+        """Of the file that the present pages were read from."""
+        return self.indexed_kind or self.kind
+
     def get_absolute_url(self) -> str:
         from django.urls import reverse
 
@@ -209,8 +217,6 @@ class Attachment(models.Model):
     message = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="attachments")
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="messages")
     filename = models.CharField(_("file name"), max_length=255)
-    #: False when the same bytes were in the collection already: then it outlives the mail.
-    brought = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["message", "id"]

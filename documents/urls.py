@@ -13,6 +13,7 @@ urlpatterns = [
     path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
     path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),
     path("documents/<uuid:pk>/edit/", views.document_edit, name="document-edit"),
+    path("documents/<uuid:pk>/replace/", views.document_replace, name="document-replace"),
     path("documents/<uuid:pk>/cancel/", views.document_cancel, name="document-cancel"),
     path("documents/<uuid:pk>/retry/", views.document_retry, name="document-retry"),
     path("documents/<uuid:pk>/delete/", views.document_delete, name="document-delete"),

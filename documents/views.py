@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.files import File
 from django.core.paginator import Paginator
-from django.db.models import BooleanField, Exists, F, Func, OuterRef, QuerySet
+from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,11 +22,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from documents import services
 from documents.exceptions import DocumentError
+from documents.folders import PASSED_OVER
 from documents.forms import DocumentEditForm, DocumentFilterForm, UploadForm
 from documents.models import Attachment, Collection, Document
 from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
 from documents.reading import PICTURED_KINDS, open_place, place_from_query
+from documents.services.attached import tree_of
 
 PER_PAGE = 25
 
@@ -87,6 +90,24 @@ def document_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def document_replace(request: HttpRequest, pk: UUID) -> HttpResponse:
+    document = editable_document(signed_in(request), pk)
+    upload = request.FILES.get("file")
+    if upload is None:
+        messages.error(request, _("Choose the file that is to take its place."))
+        return redirect(document)
+    try:
+        accepted = services.document_replace_file(document=document, upload=upload)
+    except DocumentError as error:
+        messages.error(request, f"{upload.name}: {error}")
+        return redirect(document)
+    same = _("This is the same file as before. Nothing was changed.")
+    messages.success(request, same if accepted.duplicate else _("Replaced. The new file is read now."))
+    return redirect(document)
+
+
+@require_POST
+@login_required
 def document_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.document_cancel(document=editable_document(signed_in(request), pk))
     return back(request)
@@ -108,8 +129,7 @@ def documents_retry(request: HttpRequest) -> HttpResponse:
         failed = failed.filter(collection__slug=slug)
     count = services.documents_retry(documents=failed)
     text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
-    messages.success(request, text % {"count": count})
-    return back(request)
+    return back(request, text % {"count": count})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,7 +138,8 @@ def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = signed_in(request)
     document = editable_document(user, pk)
     if request.method != "POST":
-        return render(request, "documents/document_delete.html", {"document": document})
+        context = {"document": document, "total": total_of(document)}
+        return render(request, "documents/document_delete.html", context)
     services.document_delete(document=document, user=user)
     messages.success(request, _("“%(title)s” was deleted.") % {"title": document.title})
     return redirect("document-list")
@@ -137,6 +158,7 @@ def listing(user: User, request: HttpRequest) -> dict[str, Any]:
         failed = failed.filter(collection__slug=criteria["collection"])
     return {
         "supported": SUPPORTED,
+        "passed_over": PASSED_OVER,
         "failed_count": failed.count(),
         "form": form,
         "collections": collections,
@@ -174,10 +196,21 @@ def take_upload(request: HttpRequest, user: User, collection: Collection, upload
     try:
         accepted = services.document_create(user=user, collection=collection, upload=upload, tags=tags)
     except DocumentError as error:
-        messages.error(request, f"{upload.name}: {error}")
+        messages.error(request, f"{upload.name}: {in_short(error)}")
         return
     text = _("%(name)s is in this collection already.") if accepted.duplicate else _("%(name)s was added.")
     messages.success(request, text % {"name": accepted.document.title})
+
+
+def in_short(error: DocumentError) -> str:
+    """Without the list of what is supported, which stands on the page already."""
+    return str(error).replace(SUPPORTED, "").strip()
+
+
+def total_of(document: Document) -> dict[str, int]:
+    """How many documents and pages go when this one is deleted: its own, and what came with it alone."""
+    rows = Document.objects.filter(pk__in=tree_of(document.pk))
+    return rows.aggregate(documents=Count("pk"), pages=Sum("page_count"))
 
 
 def visible_document(user: User, pk: UUID) -> Document:
@@ -201,8 +234,13 @@ def signed_in(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def back(request: HttpRequest) -> HttpResponse:
-    """To the page that the form was on, if it says so and is ours."""
+def back(request: HttpRequest, said: str = "") -> HttpResponse:
+    """To the page that the form was on, if it says so and is ours. htmx stays there and renews the list."""
+    if "HX-Request" in request.headers:
+        news = {"documents:changed": {}, **({"documents:said": {"text": said}} if said else {})}
+        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(news)})
+    if said:
+        messages.success(request, said)
     wanted = request.POST.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return redirect(wanted if ours else "document-list")

@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files import File
@@ -24,8 +26,9 @@ from django.db import close_old_connections
 from watchfiles import Change, watch
 
 from documents.exceptions import AlreadyThere, DocumentError, StorageFull
+from documents.folders import is_meant
 from documents.ingest import OwnWorker, files_below, readable
-from documents.models import Collection, Document
+from documents.models import Collection, Document, Status
 from documents.services import document_create, document_replace_file, document_set_source
 from documents.tasks import connection_lost
 from documents.uploads import checked_digest, clean_source
@@ -43,7 +46,9 @@ LOOK_MILLISECONDS = 500
 COMPARE_SECONDS = 30.0
 #: The pause before another try when the database is away or the disk is full.
 PATIENCE_SECONDS = 5.0
-UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".swp", ".swx", "~")
+#: How often it is asked what became of the documents, and of so many in one query.
+TELL_SECONDS = 5.0
+ASKED_AT_ONCE = 500
 
 
 class Shape(NamedTuple):
@@ -77,8 +82,11 @@ class FolderWatch:
         #: Files with the same content as another one, by the source of that other one.
         self.copies: dict[str, set[Path]] = {}
         self.paths: dict[str, Path] = {}
+        #: Documents that were sent and have not ended, with their sources; files that are gone.
+        self.sent: dict[UUID, str] = {}
+        self.gone: set[Path] = set()
         self.away = False
-        self.compare_at = 0.0
+        self.compare_at = self.tell_at = 0.0
 
     # --- What to look at ----------------------------------------------------------------------
 
@@ -104,6 +112,7 @@ class FolderWatch:
         """A file or folder is gone. Its documents stay; a copy of it may take one over."""
         for gone in [each for each in self.settled if each == path or path in each.parents]:
             del self.settled[gone]
+            self.gone.add(gone)
             self.take_again(self.copies.pop(self.source_of(gone), set()))
 
     def take_again(self, paths: set[Path]) -> None:
@@ -185,7 +194,10 @@ class FolderWatch:
             self.replace(path, source, own)
         else:
             with unchanging_copy(path, sha256) as upload:
-                document_create(user=self.user, collection=self.collection, upload=upload, source=source)
+                accepted = document_create(
+                    user=self.user, collection=self.collection, upload=upload, source=source
+                )
+            self.sent[accepted.document.pk] = source
             logger.info("added %s", source)
 
     def replace(self, path: Path, source: str, own: Document) -> None:
@@ -194,6 +206,7 @@ class FolderWatch:
                 document_replace_file(document=own, upload=upload)
             except AlreadyThere:  # since just now
                 raise ChangedMeanwhile("another document has its content since just now") from None
+        self.sent[own.pk] = source
         logger.info("replaced %s", source)
         # What they were copies of is no document any more.
         self.take_again(self.copies.pop(source, set()))
@@ -218,6 +231,36 @@ class FolderWatch:
     def source_of(self, path: Path) -> str:
         return clean_source(readable(path.relative_to(self.folder)))
 
+    # --- What became of it --------------------------------------------------------------------
+
+    def tell_when_due(self) -> None:
+        if time.monotonic() >= self.tell_at:
+            self.tell_outcomes()
+            self.tell_gone()
+            self.tell_at = time.monotonic() + TELL_SECONDS
+
+    def tell_outcomes(self) -> None:
+        """Warn of each document that was sent and could not be read; forget all that have ended."""
+        asked = list(islice(self.sent, ASKED_AT_ONCE))
+        rows = Document.objects.in_bulk(asked) if asked else {}
+        for pk in asked:
+            row = rows.get(pk)
+            if row and row.status in (Status.QUEUED, Status.PROCESSING):
+                continue
+            source = self.sent.pop(pk)
+            if row and row.status == Status.FAILED:
+                logger.warning("could not read %s: %s", source, row.reason)
+
+    def tell_gone(self) -> None:
+        """Say which documents stay without their file: once nothing waits that a gone file may be now."""
+        if self.pending:
+            return
+        sources = [self.source_of(path) for path in self.gone if self.shape_of(path) is None]
+        self.gone.clear()
+        kept = Document.objects.filter(collection=self.collection, source__in=sources)
+        for source in kept.values_list("source", flat=True) if sources else ():
+            logger.info("%s is gone; its document stays", source)
+
     # --- Following ----------------------------------------------------------------------------
 
     def run(self, stop: Event) -> None:
@@ -234,7 +277,8 @@ class FolderWatch:
                 self.compare_when_due()
                 close_old_connections()
                 self.look()
-                self.lend_a_hand(worker)
+                self.unless_away(self.tell_when_due)
+                self.unless_away(worker.help_out)
         finally:
             worker.stop()
 
@@ -265,20 +309,14 @@ class FolderWatch:
         while not stop.wait(LOOK_MILLISECONDS / 1000):
             yield set()
 
-    def lend_a_hand(self, worker: OwnWorker) -> None:
+    def unless_away(self, act: Callable[[], None]) -> None:
+        """What needs the database and can wait for it."""
         try:
-            worker.help_out()
+            act()
             self.away = False
         except Exception as error:
             if not connection_lost(error):
                 raise
-
-
-def is_meant(path: Path) -> bool:
-    """Hidden files, those of a program that is still writing, and lock files of offices are passed over."""
-    if any(part.startswith(".") for part in path.parts):
-        return False
-    return not path.name.startswith("~$") and not path.name.lower().endswith(UNFINISHED)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from documents.models import Collection, Document, Role, Status
+from documents.models import Attachment, Collection, Document, Role, Status
 from documents.services import collection_create, document_fail, document_reindex, membership_set
 from search.models import Answer, Conversation
 
@@ -107,7 +107,7 @@ def test_refused_file_is_an_error_of_the_form(root: Client, collection: Collecti
     given = {"upload": SimpleUploadedFile("new.bin", bytes(range(256)) * 8), "collection": collection.pk}
     response = root.post(f"{DOCUMENTS}add/", given)
     assert response.status_code == 200
-    assert b"not supported" in response.content
+    assert b"Supported: PDF" in response.content
     assert not Document.objects.exists()
 
 
@@ -153,6 +153,20 @@ def test_actions_and_deletion(
     assert document.status == Status.QUEUED
     curator.post(DOCUMENTS, {"action": "delete_selected", "post": "yes", **chosen})
     assert list(Document.objects.all()) == [elsewhere]
+
+
+def test_deletion_counts_what_goes_with_a_mail(curator: Client, collection: Collection, upload: Any) -> None:
+    mail, brought = upload(collection, "Mail.", title="Mail"), upload(collection, "Table.", title="Table")
+    Attachment.objects.create(message=mail, document=brought, filename="table.txt")
+    Document.objects.filter(pk=brought.pk).update(only_attached=True, page_count=7)
+    one = curator.get(f"{DOCUMENTS}{mail.pk}/delete/")
+    chosen = {"action": "delete_selected", "_selected_action": [str(mail.pk), str(brought.pk)]}
+    for page in (one.content.decode(), curator.post(DOCUMENTS, chosen).content.decode()):
+        assert "Documents: 2" in page
+        assert "Pages: 7" in page
+        assert "<li>Table</li>" in page
+    curator.post(DOCUMENTS, {**chosen, "post": "yes"})
+    assert not Document.objects.exists()
 
 
 def test_a_duplicate_upload_is_told_once(root: Client, collection: Collection, upload: Any) -> None:

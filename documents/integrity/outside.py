@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
@@ -16,9 +17,10 @@ from documents.spaces import active_space, index_name
 
 #: An upload stores its file a moment before its row is committed.
 UPLOAD_SECONDS = 2.0
+UNDER_WAY = timedelta(minutes=1)
 #: Passages that are looked for in each index.
 SAMPLE = 20
-#: So near the top a passage has to be found by its own words, or by its own vector.
+#: So near the top of its document a passage has to be found by its own words.
 DEPTH = 50
 #: The cosine of a vector with itself, as halves of floats have it.
 NEAR = 0.999
@@ -27,7 +29,16 @@ NEAR = 0.999
 def changed_originals() -> list[str]:
     """Every document's file is there, with the bytes that were uploaded."""
     documents = Document.objects.only("file", "sha256", "filename").iterator()
-    return [f"{each.pk} {each.filename}" for each in documents if file_sha256(each) != each.sha256]
+    return [f"{each.pk} {each.filename}" for each in documents if is_changed(each) and is_current(each)]
+
+
+def is_changed(document: Document) -> bool:
+    return file_sha256(document) != document.sha256
+
+
+def is_current(document: Document) -> bool:
+    """Whether the row still says so: people delete and replace while this looks."""
+    return Document.objects.filter(pk=document.pk, file=document.file.name, sha256=document.sha256).exists()
 
 
 def file_sha256(document: Document) -> str:
@@ -42,13 +53,13 @@ def unowned_files() -> list[str]:
     found = stored_files.unowned(list(stored_files.stored_files()))
     if found:
         time.sleep(UPLOAD_SECONDS)
-        found = stored_files.unowned(found)
+        found = [name for name in stored_files.unowned(found) if default_storage.exists(name)]
     return found
 
 
 def delete_files(names: Sequence[str]) -> None:
-    for name in stored_files.unowned(names):
-        default_storage.delete(name)
+    """Only those that no upload can be about to commit."""
+    stored_files.remove_unowned(names, older_than=UNDER_WAY)
 
 
 def unfound_by_words() -> list[str]:
@@ -64,10 +75,11 @@ def unfound_by_words() -> list[str]:
         # Else a small table is scanned, and the index not asked at all.
         cursor.execute("SET LOCAL enable_seqscan = off")
         return rows(
-            "SELECT id FROM (SELECT id, context FROM documents_chunk ORDER BY random() LIMIT %s) s "
-            "WHERE NOT EXISTS (SELECT 1 FROM (SELECT id FROM documents_chunk "
+            "SELECT id FROM (SELECT * FROM documents_chunk ORDER BY random() LIMIT %s) s "
+            "WHERE NOT EXISTS (SELECT 1 FROM (SELECT context FROM documents_chunk c "
+            "WHERE c.document_id = s.document_id "
             f"ORDER BY context <@> to_bm25query(left(s.context, 300), '{lexical.BM25_INDEX}') LIMIT %s) f "
-            "WHERE f.id = s.id)",
+            "WHERE f.context = s.context)",
             SAMPLE,
             DEPTH,
         )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from django.db import connection
+from django.http import Http404
 
 from documents import sweep
 from documents.integrity.types import Check, rows
 from documents.models import Chunk, Document, Page, Status
-from documents.services import document_reindex
+from documents.services import document_delete, document_reindex
 from documents.spaces import active_space
 
 #: Documents, by what is wrong with what is stored of them. Reading them again mends it.
@@ -37,16 +39,15 @@ FAILED_WITH_PASSAGES = """
     SELECT d.id FROM documents_document d WHERE d.status = 'failed' AND (
     EXISTS (SELECT 1 FROM documents_chunk c WHERE c.document_id = d.id)
     OR EXISTS (SELECT 1 FROM documents_page p WHERE p.document_id = d.id))"""
-WITHOUT_JOB = """
-    SELECT d.id FROM documents_document d WHERE d.status IN ('queued', 'processing')
-    AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing')
-    AND j.args->>'document_id' = d.id::text)"""
 WITHOUT_VECTOR = """
     SELECT DISTINCT c.document_id FROM documents_chunk c WHERE NOT EXISTS
     (SELECT 1 FROM documents_embedding e WHERE e.chunk_id = c.id AND e.space_id = %s)"""
 OF_ANOTHER = """
     SELECT e.id FROM documents_embedding e JOIN documents_chunk c ON c.id = e.chunk_id
     WHERE c.document_id <> e.document_id"""
+LEFT_BY_MAILS = """
+    SELECT d.id FROM documents_document d WHERE d.only_attached
+    AND NOT EXISTS (SELECT 1 FROM documents_attachment a WHERE a.document_id = d.id)"""
 ELSEWHERE = """
     SELECT DISTINCT d.id FROM {table} part JOIN documents_document d ON d.id = part.document_id
     WHERE part.collection_id <> d.collection_id"""
@@ -65,6 +66,10 @@ def finder(sql: str) -> Callable[[], list[str]]:
     return lambda: rows(sql)
 
 
+def without_job() -> list[str]:
+    return [str(pk) for pk in Document.objects.on_their_way().without_job().values_list("pk", flat=True)]
+
+
 def without_vector() -> list[str]:
     space = active_space()
     return rows(WITHOUT_VECTOR, space.pk if space else None)
@@ -77,7 +82,8 @@ def held_by_the_dead() -> list[str]:
 
 def read_again(documents: Sequence[str]) -> None:
     for document in Document.objects.filter(pk__in=documents):
-        document_reindex(document=document)
+        with suppress(Http404):  # deleted meanwhile
+            document_reindex(document=document)
 
 
 def empty(documents: Sequence[str]) -> None:
@@ -107,6 +113,11 @@ def give_back(vectors: Sequence[str]) -> None:
         )
 
 
+def delete(documents: Sequence[str]) -> None:
+    for document in Document.objects.filter(pk__in=documents, only_attached=True, messages=None):
+        document_delete(document=document, user=None)
+
+
 def sweep_again(_: Sequence[str]) -> None:
     sweep.sweep()
 
@@ -131,8 +142,9 @@ CHECKS = (
     Check("passages without a vector in the active space", without_vector, read_again),
     Check("vectors of another document than their passage", finder(OF_ANOTHER), give_back),
     Check("failed documents that still have pages or passages", finder(FAILED_WITH_PASSAGES), empty),
-    Check("documents on their way without a job", finder(WITHOUT_JOB), sweep_again),
+    Check("documents on their way without a job", without_job, sweep_again),
     Check("documents on their way whose worker is dead", held_by_the_dead, sweep_again),
     *(misplaced(what, table) for what, table in PARTS.items()),
+    Check("attachments whose mails are all gone", finder(LEFT_BY_MAILS), delete),
     Check("deleted documents of which something is left", finder(LEFT_OF_DELETED), forget),
 )

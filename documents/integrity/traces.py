@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -12,10 +13,19 @@ from django_redis import get_redis_connection
 from documents.stored_files import stored_files
 
 BLOCK = 1024 * 1024
+#: ``\\n`` is how JSON writes a line break.
+ROWS_THAT_HOLD = r"""
+    SELECT count(*), array_agg(DISTINCT coalesce(
+    'document ' || (to_jsonb(t) ->> 'document_id'), 'key ' || (to_jsonb(t) ->> 'id'), '?'))
+    FROM {table} t WHERE position(%s in lower(regexp_replace(t::text, '(\s|\\+n)+', ' ', 'g'))) > 0"""
 
 
 def traces_of(text: str) -> list[str]:
-    """The tables, files and cached keys that hold ``text`` (words, without quotation marks)."""
+    """The tables, files and cached keys that hold ``text`` (words, without quotation marks).
+
+    Case, blanks and line breaks make no difference in tables. Files are searched as they are: a packed
+    original (an office document, most PDFs) does not show its words.
+    """
     return [*in_tables(text), *in_files(text.encode()), *in_cache(text.encode())]
 
 
@@ -24,14 +34,15 @@ def in_tables(text: str) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()")
         for (table,) in cursor.fetchall():
-            cursor.execute(f"SELECT count(*) FROM {table} t WHERE position(%s in t::text) > 0", [text])
-            if number := cursor.fetchone()[0]:
-                yield f"table {table}: {number} rows"
+            cursor.execute(ROWS_THAT_HOLD.format(table=table), [" ".join(text.lower().split())])
+            number, keys = cursor.fetchone()
+            if number:
+                yield f"table {table}: {number} rows ({', '.join(keys[:3])})"
 
 
 def in_files(wanted: bytes) -> Iterator[str]:
     for name in stored_files():
-        with default_storage.open(name) as file:
+        with suppress(FileNotFoundError), default_storage.open(name) as file:
             if holds(file, wanted):
                 yield f"file {name}"
 

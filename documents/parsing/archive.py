@@ -26,7 +26,10 @@ MIN_SUSPECT = 32 * 1024 * 1024
 _LOCAL_HEADER = 30
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
-DAMAGED = "This file is damaged and cannot be read."
+DAMAGED = (
+    "This file is damaged and cannot be read. Open it in the program that made it, save it again, and "
+    "upload that."
+)
 ENCRYPTED = "This file is protected by a password. Remove the protection and upload it again."
 BOMB = "This file unpacks to far more than its size: it looks like an archive bomb and was not read."
 BAD_XML = "This file holds XML that is damaged or that declares entities, and was not read."

@@ -84,12 +84,14 @@ class PageBuilder:
         title: str = "",
         metadata: dict[str, str] | None = None,
         attachments: Sequence[Attachment] = (),
+        heading_is_title: bool = True,
     ) -> ParsedDocument:
-        """The document. Without a ``title`` of its own, its first heading is one."""
+        """The document. Without a ``title`` of its own, its first heading is one, if that may be."""
         self.end_page()
         pages = tuple(self._pages) or (ParsedPage(1, "", ()),)
         kept = {key: text for key, value in (metadata or {}).items() if (text := one_line(value)[:500])}
-        return ParsedDocument(pages, one_line(title) or self._first_heading, kept, tuple(attachments))
+        named = self._first_heading if heading_is_title else ""
+        return ParsedDocument(pages, one_line(title) or named, kept, tuple(attachments))
 
     def _add_long(self, kind: BlockKind, text: str) -> None:
         for start, end in page_spans(text):

@@ -25,10 +25,18 @@ _MIMETYPES = {
     b"application/vnd.oasis.opendocument.text-template": "odt",
 }
 _REFUSALS = {
-    b"application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument spreadsheet (save it as .xlsx)",
-    b"application/vnd.oasis.opendocument.presentation": "an OpenDocument presentation (save it as .pptx)",
+    b"application/vnd.oasis.opendocument.spreadsheet": (
+        "This seems to be an OpenDocument spreadsheet, which is not supported. Save it as .xlsx and "
+        "upload that."
+    ),
+    b"application/vnd.oasis.opendocument.presentation": (
+        "This seems to be an OpenDocument presentation, which is not supported. Save it as .pptx and "
+        "upload that."
+    ),
 }
-_BINARY_WORKBOOK = "a binary Excel workbook (save it as .xlsx)"
+_BINARY_WORKBOOK = (
+    "This seems to be a binary Excel workbook, which is not supported. Save it as .xlsx and upload that."
+)
 
 #: The end of a ZIP file: its last record and the longest comment.
 _TAIL = 22 + 65_535
@@ -49,7 +57,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``kind`` of document, or what else it is (``refusal``). A file without a directory is not whole."""
+    """``kind`` of document, or why it is refused (a sentence). A file without a directory is not whole."""
 
     kind: str = ""
     refusal: str = ""

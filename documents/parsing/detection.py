@@ -40,7 +40,6 @@ _STAYS_TEXT = frozenset(
     {
         ".json",
         ".xml",
-        ".svg",
         ".log",
         ".py",
         ".yaml",
@@ -73,7 +72,11 @@ _STAYS_TEXT = frozenset(
 MAX_CONTROL_SHARE = 0.02
 WINDOW = 32 * 1024
 
-ARCHIVE = "a ZIP archive (unpack it and upload the files in it)"
+ARCHIVE = "This seems to be a ZIP archive. Unpack it and upload the files in it."
+DRAWING = "This is an SVG drawing, whose markup is no text to read. Save it as PNG or PDF and upload that."
+BINARY = "This is a binary file that no reader here understands."
+#: Fewer bytes of a signature are in a file by chance.
+_SIGNATURE_BYTES = 3
 
 _PDF_HEADER = re.compile(rb"%PDF-\d")
 #: Formats made of printable characters that are not text a person reads.
@@ -81,12 +84,10 @@ _TEXTUAL_CONTAINERS = ((b"{\\rtf", "an RTF document"), (b"%!PS", "a PostScript f
 #: Bytes that never occur in text: C0 controls but \a \b \t \n \v \f \r and escape, and DEL.
 _CONTROL_BYTES = bytes([*range(7), *range(14, 27), *range(28, 32), 127])
 _CONTROLS = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
-_HTML = re.compile(
-    # The possessive quantifier keeps a run of comments from being read in exponentially many ways.
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+"
-    rb"<(?:!doctype\s+html|html|head|body)[\s>]",
-    re.IGNORECASE | re.DOTALL,
-)
+#: The possessive quantifier keeps a run of comments from being read in exponentially many ways.
+_PROLOGUE = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+"
+_HTML = re.compile(_PROLOGUE + rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE | re.DOTALL)
+_SVG = re.compile(_PROLOGUE + rb"<(?:!doctype\s+)?(?:svg:)?svg[\s/>]", re.IGNORECASE | re.DOTALL)
 #: The header of a mail: lines of "Name: value", among them some that only mails have.
 _MAIL_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e]+:|[ \t]|From ")
 _MAIL_NAMES = re.compile(
@@ -118,7 +119,7 @@ def detect(file: BinaryIO, filename: str) -> DetectedType:
     if head.startswith(b"PK\x03\x04"):
         return _detected(_kind_of_container(file, filename))
     if not looks_like_text(windows):
-        raise UnsupportedType(_refusal(head, filename))
+        raise UnsupportedType(_refusal(head))
     for magic, name in _TEXTUAL_CONTAINERS:
         if head.lstrip().startswith(magic):
             raise UnsupportedType(_sentence(name))
@@ -145,10 +146,12 @@ def _kind_of_text(head: bytes, filename: str) -> str:
     suffix = os.path.splitext(filename.lower())[1]
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
-    if suffix in _STAYS_TEXT:
-        return "text"
     if encoding := wide_encoding(head):
         head = head.decode(encoding, "replace").encode("utf-8", "replace")
+    if suffix == ".svg" or _SVG.match(head):
+        raise UnsupportedType(f"{DRAWING} {SUPPORTED}")
+    if suffix in _STAYS_TEXT:
+        return "text"
     if _HTML.match(head):
         return "html"
     return "email" if _is_mail(head) else "text"
@@ -162,7 +165,7 @@ def _kind_of_container(file: BinaryIO, filename: str) -> str:
     suffix = os.path.splitext(filename.lower())[1].removeprefix(".")
     if not found.is_whole and suffix in containers.KINDS:
         return suffix
-    raise UnsupportedType(_sentence(found.refusal or ARCHIVE))
+    raise UnsupportedType(f"{found.refusal or ARCHIVE} {SUPPORTED}")
 
 
 def _is_mail(head: bytes) -> bool:
@@ -236,7 +239,8 @@ def _window_encoding(window: bytes, encoding: str) -> str:
     return f"{encoding}-le"
 
 
-def _refusal(head: bytes, filename: str) -> str:
+def _refusal(head: bytes) -> str:
+    """By the bytes alone: a name that has them wrong would be taken at its word."""
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return (
             "This is a document of an older Office program, or one protected by a password. Save it as "
@@ -245,10 +249,13 @@ def _refusal(head: bytes, filename: str) -> str:
     import puremagic  # 20 ms to import, and needed for refusals only
 
     try:
-        matches = puremagic.magic_string(head, filename)
+        matches = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
-        return _sentence("a binary file")
-    return _sentence(f"a file of the type “{matches[0].name}”" if matches[0].name else "a binary file")
+        matches = []
+    for match in matches:
+        if match.name and len(match.byte_match) >= _SIGNATURE_BYTES:
+            return _sentence(f"a file of the type “{match.name.strip()}”")
+    return f"{BINARY} {SUPPORTED}"
 
 
 def _sentence(seems: str) -> str:

@@ -31,7 +31,10 @@ from documents.parsing.confinement import MEGABYTE, Limits
 from documents.parsing.registry import PARSERS
 from documents.parsing.types import ParsedDocument, ParsedPage, Report, unheard
 
-DAMAGED = "The file is damaged or uses features that cannot be read."
+DAMAGED = (
+    "The file is damaged or uses features that cannot be read. Open it in the program that made it, save "
+    "it again, and upload that."
+)
 
 DEFAULT = Limits()
 #: A person waits for a picture.
@@ -107,10 +110,15 @@ def _ask(
     raise PoisonedFile(_reason(end, limits), exit_code=end.code)
 
 
+def storable(text: str) -> str:
+    """Without what the database refuses: a child that was taken over may send anything."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _reported(content: bytes, limits: Limits) -> UnreadableDocument:
     """The error that the child itself reported."""
     try:
-        reason, trace = (str(part)[:4000].replace("\0", "") for part in json.loads(content))
+        reason, trace = (storable(str(part)[:4000]) for part in json.loads(content))
     except (ValueError, TypeError, RecursionError):
         reason, trace = "", ""
     if reason == "memory":

@@ -24,7 +24,7 @@ MAX_CHARACTERS = 3_000_000
 #: take the square of a line's length.
 MAX_LINE = 10_000
 #: A file with more errors and warnings is no reStructuredText; each costs a walk through its paragraph.
-MAX_MESSAGES = 10_000
+MAX_MESSAGES = 2_000
 
 _SETTINGS = {
     "_disable_config": True,
@@ -44,50 +44,20 @@ _DIRECTIVE = re.compile(r"^[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w.:+-]+?)[ \
 _ROLE = re.compile(r":((?:[^\W_]+[-._+:])*[^\W_]+):`|`:((?:[^\W_]+[-._+:])*[^\W_]+):")
 #: What docutils takes for a comment, and its author did not: a target, note or substitution without its
 #: end, or a directive with a sign too many or too few.
-_BROKEN = re.compile(r"[_|\[]|[^\n]{0,60}::(?:\s|\Z)|([\w-]+)[^\w\n]{0,3}:")
-_SUBSTITUTED = re.compile(r"(?<!\.\. )\|([^|\s](?:[^|]{0,100}[^|\s])?)\|")
+_BROKEN = re.compile(r"[_|\[]|[^\n]{0,60}::|[\w-]+:[\w-]+:\s|([\w-]+?)[^\w\n]{0,3}(?::|\n)")
+_MALFORMED = re.compile(r"malformed (?:hyperlink target|substitution definition)")
+_WORD = re.compile(r"\w+")
 _ROLE_TARGET = re.compile(r"(?s)(.+?)\s*<[^<>]*>")
-#: They steer a builder or pull in other files, and hold nothing to read.
-_SILENT = frozenset(
-    {
-        "toctree",
-        "index",
-        "contents",
-        "sectnum",
-        "section-numbering",
-        "include",
-        "literalinclude",
-        "raw",
-        "highlight",
-        "highlightlang",
-        "currentmodule",
-        "py:currentmodule",
-        "module",
-        "py:module",
-        "tabularcolumns",
-        "default-domain",
-        "role",
-        "default-role",
-        "target-notes",
-        "header",
-        "footer",
-        "title",
-        "meta",
-    }
-)
-_CODE = frozenset(
-    {
-        "code",
-        "code-block",
-        "sourcecode",
-        "prompt",
-        "doctest",
-        "testcode",
-        "testoutput",
-        "productionlist",
-        "ipython",
-    }
-)
+#: They steer a builder or pull in other files, and hold nothing to read. Some have lines of their own;
+#: what stands below the others got there by a wrong indent.
+_HOLDING = frozenset({"toctree", "index", "raw", "tabularcolumns", "header", "footer", "meta"})
+_STEERING = """
+contents sectnum section-numbering include literalinclude highlight highlightlang currentmodule
+py:currentmodule module py:module default-domain role default-role target-notes title
+"""
+_SILENT = _HOLDING.union(_STEERING.split())
+_CODES = "code code-block sourcecode prompt doctest testcode testoutput productionlist ipython"
+_CODE = frozenset(_CODES.split())
 #: Words that stand for the directive's name.
 _LEADS = {
     "versionadded": "Added in version",
@@ -120,9 +90,10 @@ def parse(path: str, report: Report = unheard) -> ParsedDocument:
         document = publish_doctree(source, settings_overrides=_SETTINGS | {"warning_stream": _Patience()})
     except Exception:  # broken markup ends in any of docutils' own errors; the words are still there
         return plain.parse(path, report)
-    writer = _Writer(frozenset(map(_normal, _SUBSTITUTED.findall(source))))
+    writer = _Writer(source.split("\n"))
     writer.write(document, 1)
     writer.write_messages(_lost(document))
+    _write_unused(document, writer.builder)
     return writer.builder.build(metadata=_metadata(document))
 
 
@@ -145,8 +116,14 @@ def _lost(document: nodes.document) -> list[nodes.system_message]:
     return [message for message in messages if id(message) not in kept]
 
 
-def _normal(name: str) -> str:
-    return " ".join(name.lower().split())
+def _write_unused(document: nodes.document, builder: PageBuilder) -> None:
+    """Substitutions that nothing refers to; a wrong indent makes them of the text below as well."""
+    definitions = [_words(node) for node in document.findall(nodes.substitution_definition)]
+    if definitions:
+        written = set[str]().union(*(_WORD.findall(page.text) for page in builder.build().pages))
+        for words in definitions:
+            if not written.issuperset(_WORD.findall(words)):
+                builder.paragraph(words)
 
 
 # What docutils does not know
@@ -203,7 +180,9 @@ class _Code(_Unknown):
 
 class _Silent(_Unknown):
     def run(self) -> list[nodes.Node]:
-        return []
+        argument = "".join(self.arguments).split("\n")
+        text = "\n".join([*argument[1:], *self.content])
+        return [nodes.literal_block(text, text)] if text and self.name.lower() not in _HOLDING else []
 
 
 def _role(
@@ -221,10 +200,10 @@ def _role(
 class _Writer:
     """Writes the tree's blocks. The items of a list gather until it ends or something else stands in it."""
 
-    def __init__(self, substituted: frozenset[str]) -> None:
-        """``substituted`` names the definitions that the text refers to."""
+    def __init__(self, source: list[str]) -> None:
+        """``source`` holds the file's lines."""
         self.builder = PageBuilder()
-        self._substituted = substituted
+        self._source = source
         self._items: list[tuple[int, str, str]] = []
 
     def write(self, node: nodes.Node, level: int) -> None:
@@ -256,10 +235,7 @@ class _Writer:
         elif isinstance(node, nodes.system_message):
             self.write_messages([node])
         elif isinstance(node, nodes.comment):
-            self._comment(node.astext())
-        elif isinstance(node, nodes.substitution_definition):
-            if not self._substituted.intersection(map(_normal, node["names"])):
-                self.builder.paragraph(_words(node))
+            self._comment(node)
         elif isinstance(node, nodes.Admonition):
             self._admonition(node, level)
         elif isinstance(node, nodes.footnote | nodes.citation):
@@ -272,11 +248,20 @@ class _Writer:
         elif isinstance(node, nodes.Element) and not isinstance(node, _UNREAD):
             self.write(node, level)
 
-    def _comment(self, text: str) -> None:
+    def _comment(self, node: nodes.comment) -> None:
         """One that was meant for something else is kept as it is."""
+        text = node.astext()
         broken = _BROKEN.match(text)
-        if broken and (broken[1] is None or broken[1].lower() in _WELL_KNOWN):
+        message = node.next_node(nodes.system_message, descend=False, siblings=True)
+        if message is not None and _MALFORMED.search(message.astext()):
+            self.builder.code(f"{self._construct_above(int(message.get('line', 0)))}\n{text}")
+        elif broken and (broken[1] is None or broken[1].lower() in _WELL_KNOWN):
             self.builder.code(text)
+
+    def _construct_above(self, line: int) -> str:
+        """The first line of a malformed construct that ends here, which docutils drops."""
+        above = (text.strip() for text in reversed(self._source[:line]))
+        return next((text for text in above if text.startswith("..")), "")
 
     def _title(self, node: nodes.Node, level: int) -> None:
         if isinstance(node.parent, nodes.document):
@@ -380,7 +365,7 @@ def _inline(node: nodes.Node) -> Iterator[str]:
     elif isinstance(node, nodes.system_message):
         for block in node.findall(nodes.literal_block):
             yield f" {block.astext()} "
-    elif not isinstance(node, nodes.raw | nodes.comment | nodes.substitution_definition):
+    elif not isinstance(node, nodes.raw | nodes.comment):
         yield node.get("delimiter", "") if isinstance(node, nodes.option_argument) else ""
         for child in node.children:
             yield from _inline(child)

@@ -45,7 +45,8 @@ class ParsedPage:
 
     ``label`` is what the document itself calls the page ("iv", "A-3", a sheet's name), where that is
     not its number. ``is_picture`` marks a page that shows something but holds no text: text
-    recognition may find some. ``recognised`` says that it did.
+    recognition may find some. ``recognised`` says that it did, ``examined`` that it has looked, whatever
+    it found (``recognition`` says so, outside the jail).
     """
 
     number: int
@@ -57,6 +58,7 @@ class ParsedPage:
     label: str = ""
     is_picture: bool = False
     recognised: bool = False
+    examined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

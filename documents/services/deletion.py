@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -10,38 +11,28 @@ from django.core.files.storage import Storage
 from django.db import transaction
 
 from documents import progress
-from documents.models import Attachment, Deletion, Document
-from documents.services.collections import touch_corpus
+from documents.models import Deletion, Document
+from documents.services.attached import locked_tree
+from documents.services.collections import corpora_touch
 from documents.uploads import delete_file
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+@transaction.atomic
 def document_delete(*, document: Document, user: User | None) -> None:
-    """Remove a document, and those that came with it as attachments and with no other mail.
+    """Remove a document, and what came with it as attachments and in no other way.
 
-    A record without any content stays, for those who manage the collection. The files go when the
-    rows are gone for sure. Deleting what is deleted does nothing.
+    A record without any content stays of each, for those who manage the collection. The files go when
+    the rows are gone for sure. Deleting what is deleted does nothing.
     """
-    with transaction.atomic():
-        current = Document.objects.select_for_update().filter(pk=document.pk).first()
-        if current is None:  # somebody else was faster
-            return
-        brought = list(brought_only_by(current))
-        pk, collection_id = current.pk, current.collection_id
-        remember(current, user)
-        remove(current)
-        transaction.on_commit(lambda: progress.announce_deleted(pk, collection_id))
-        for attachment in brought:
-            document_delete(document=attachment, user=user)
-
-
-def brought_only_by(message: Document) -> list[Document]:
-    """The documents that are there only because this mail had them attached."""
-    mine = Attachment.objects.filter(message=message, brought=True).values("document")
-    others = Attachment.objects.exclude(message=message).values("document")
-    return list(Document.objects.filter(pk__in=mine).exclude(pk__in=others).exclude(pk=message.pk))
+    rows = locked_tree(document.pk)
+    for row in rows:
+        remember(row, user)
+        remove(row)
+    # Last, and in one order for all: an indexing job holds its document when it touches the collection.
+    corpora_touch({row.collection_id for row in rows})
 
 
 def remember(document: Document, user: User | None) -> None:
@@ -59,15 +50,15 @@ def remove(document: Document) -> None:
     names = {document.file.name, document.indexed_file}
     pk, collection_id = document.pk, document.collection_id
     document.delete()
-    touch_corpus(collection_id)
     # The admin's history keeps titles, and a title may be a sentence of the text.
     history = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Document), object_id=str(pk)
     )
     history.update(object_repr=str(pk), change_message="")
-    transaction.on_commit(lambda: delete_files(storage, names))
+    transaction.on_commit(lambda: finish(pk, collection_id, storage, names))
 
 
-def delete_files(storage: Storage, names: set[str | None]) -> None:
+def finish(pk: UUID, collection_id: int, storage: Storage, names: set[str | None]) -> None:
     for name in names:
         delete_file(storage, name)
+    progress.announce_deleted(pk, collection_id)

@@ -13,8 +13,10 @@ from django.shortcuts import get_object_or_404
 
 from documents import progress
 from documents.exceptions import AlreadyThere
-from documents.models import Chunk, Collection, Document, Embedding, Stage, Status
-from documents.services.collections import touch_corpus
+from documents.models import Attachment, Chunk, Collection, Document, Embedding, Stage, Status
+from documents.services.attached import locked_tree
+from documents.services.collections import corpora_touch
+from documents.services.deletion import document_delete
 from documents.services.idempotency import document_for_key, remember_key
 from documents.uploads import (
     checked_digest,
@@ -49,24 +51,26 @@ def document_create(
     tags: Iterable[str] = (),
     source: str = "",
     idempotency_key: str = "",
+    attached: bool = False,
 ) -> Accepted:
     """Keep an uploaded file and have it indexed.
 
     The bytes are stored first, then the row and the job are committed together (``signals``); a
     failure on the way removes the file. The same bytes in the same collection answer with the
-    document that has them. ``source`` is the path inside the folder that it was uploaded from; nobody's
+    document that has them. ``attached`` is what a mail brought, as opposed to what somebody asked for;
+    ``source`` is the path inside the folder that it was uploaded from; nobody's
     (``user`` None) is what the portal takes out of a mail whose sender is gone. Raises ``EmptyUpload``,
     ``UploadTooLarge``, ``UnsupportedType``, ``StorageFull``, ``IdempotencyConflict``.
     """
     sha256 = checked_digest(upload)
     if earlier := document_for_key(user, idempotency_key, collection, sha256):
-        return Accepted(earlier, duplicate=True)
+        return duplicate_of(earlier, attached)
     if found := Document.objects.filter(collection=collection, sha256=sha256).first():
         remember_key(user, idempotency_key, found)
-        return Accepted(found, duplicate=True)
+        return duplicate_of(found, attached)
     document = described(upload, title=title, tags=tags)
     document.collection, document.sha256, document.uploaded_by = collection, sha256, user
-    document.source = clean_source(source)
+    document.source, document.only_attached = clean_source(source), attached
     return insert_document(document, upload, idempotency_key)
 
 
@@ -84,7 +88,7 @@ def insert_document(document: Document, upload: File[bytes], idempotency_key: st
         if winner is None:
             raise
         remember_key(document.uploaded_by, idempotency_key, winner)
-        return Accepted(winner, duplicate=True)
+        return duplicate_of(winner, document.only_attached)
     except (OperationalError, InterfaceError):
         # The connection broke: whether the row was committed before that has to be asked.
         if not discard_unless_kept(document):
@@ -92,8 +96,19 @@ def insert_document(document: Document, upload: File[bytes], idempotency_key: st
     except BaseException:
         discard_file(document)
         raise
-    progress.announce(document)
+    transaction.on_commit(lambda: progress.announce(document))
     return Accepted(document)
+
+
+def duplicate_of(found: Document, attached: bool) -> Accepted:
+    if not attached:
+        keep(found)
+    return Accepted(found, duplicate=True)
+
+
+def keep(document: Document) -> None:
+    """Somebody wants it for itself: it stays when the mail that brought it goes."""
+    Document.objects.filter(pk=document.pk, only_attached=True).update(only_attached=False)
 
 
 @transaction.atomic
@@ -106,8 +121,11 @@ def document_update(
 ) -> Document:
     """Change what people say about a document. A new title is part of every passage: reindexes."""
     document = locked(document)
+    touched = {document.collection_id}
     if collection is not None and collection.pk != document.collection_id:
-        move_document(document, collection)
+        keep(document)
+        move_documents(document, collection)
+        touched.add(collection.pk)
     if tags is not None:
         document.tags = clean_tags(tags)
         document.save(update_fields=["tags", "updated_at"])
@@ -117,7 +135,7 @@ def document_update(
         document.full_clean(validate_constraints=False)
         document.save(update_fields=["title", "metadata", "updated_at"])
         document = document_reindex(document=document)
-    touch_corpus(document.collection_id)
+    corpora_touch(touched)
     return document
 
 
@@ -138,8 +156,21 @@ def twins_refused() -> Iterator[None]:
         raise
 
 
+def move_documents(document: Document, collection: Collection) -> None:
+    """The document, and what came with it alone: nobody is to read an attachment who may not see its mail."""
+    _, *attached = locked_tree(document.pk)
+    move_document(document, collection)
+    for each in attached:
+        try:
+            move_document(each, collection)
+        except AlreadyThere:
+            twin = Document.objects.get(collection=collection, sha256=each.sha256)
+            links = Attachment.objects.filter(document=each)
+            links.exclude(message__in=twin.messages.values("message")).update(document=twin)
+            document_delete(document=each, user=None)
+
+
 def move_document(document: Document, collection: Collection) -> None:
-    touch_corpus(document.collection_id)
     document.collection = collection
     with twins_refused():
         document.save(update_fields=["collection", "updated_at"])
@@ -224,4 +255,6 @@ def take_file(document: Document, given: Document) -> Document | None:
 
 def document_set_source(*, document: Document, source: str) -> None:
     """Say where its file lies now inside the folder that it came from; empty: nowhere any more."""
+    if source:
+        keep(document)
     Document.objects.filter(pk=document.pk).update(source=clean_source(source))

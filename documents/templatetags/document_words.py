@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from documents.models import Document, Page, Quality, Stage, Status
 from documents.parsing.registry import NAMES
+from documents.querysets import CANCELLED
 
 register = template.Library()
 
@@ -40,6 +41,18 @@ def kind_name(kind: str) -> str:
 
 
 @register.filter
+def shown_status(document: Document) -> str:
+    """The status as people see it: one that somebody cancelled did not fail."""
+    cancelled = document.status == Status.FAILED and document.reason == CANCELLED
+    return CANCELLED if cancelled else document.status
+
+
+@register.filter
+def status_words(document: Document) -> str:
+    return _("cancelled") if shown_status(document) == CANCELLED else str(document.get_status_display())
+
+
+@register.filter
 def stage_words(document: Document) -> str:
     """Where a document is on its way, as “Reading page 12 of 80”; empty when it is in no stage."""
     if document.status != Status.PROCESSING or document.stage not in STAGES:
@@ -56,7 +69,7 @@ def live_words() -> dict[str, Any]:
     """The same sentences for the browser, which hears of later stages as they come."""
     return {
         "stages": {stage.value: [str(words) for words in both] for stage, both in STAGES.items()},
-        "statuses": {status.value: str(status.label) for status in Status},
+        "statuses": {CANCELLED: _("cancelled"), **{each.value: str(each.label) for each in Status}},
     }
 
 
@@ -79,7 +92,8 @@ def percent(share: float | None) -> str:
 def language_name(code: str) -> str:
     """“German” for “de”; the code itself where Django knows no name."""
     try:
-        return str(get_language_info(code)["name_translated"])
+        # Django names Chinese by its two scripts alone.
+        return _("Chinese") if code == "zh" else str(get_language_info(code)["name_translated"])
     except KeyError:
         return code
 

@@ -1,5 +1,6 @@
 // What becomes of documents, as it happens: over /ws/documents/, and by asking every two seconds
-// while that is down. Other modules listen to "document:news" on the document.
+// while that is down. Other modules listen to "document:news" on the document; the list is asked for again
+// when a document's status is another one ("documents:changed" on the body).
 
 import { getJSON, socketAddress } from "./http.js";
 
@@ -10,11 +11,17 @@ const POLL_MS = 2000;
 const SILENT_MS = 5000;
 // So many are asked about in one round, those unheard of for longest first.
 const AT_ONCE = 10;
+const REFRESH_MS = 2000;
+// How long “6 seconds ago” may stand.
+const AGO_MS = 30000;
 const watched = new Set();
 const heard = new Map();
+const known = new Map();
 let socket = null;
 let tries = 0;
 let polling = 0;
+let refreshed = 0;
+let refreshing = 0;
 
 /** Follow a document even where no element on the page shows it. */
 export function watch(id) {
@@ -33,8 +40,22 @@ export function stageText(news) {
   return fill(counted, { done: Math.min(Math.max(done, 1), total), total });
 }
 
+/** The status as people see it: one that somebody cancelled did not fail. */
+export function shownStatus(news) {
+  return news.status === "failed" && news.reason === "cancelled" ? "cancelled" : news.status;
+}
+
 export function statusText(news) {
-  return WORDS.statuses[news.status] || news.status;
+  return WORDS.statuses[shownStatus(news)] || news.status;
+}
+
+/** Have the list of documents asked for again: at once, but not oftener than every two seconds. */
+export function refreshList() {
+  refreshing ||= setTimeout(() => {
+    refreshing = 0;
+    refreshed = Date.now();
+    document.body.dispatchEvent(new CustomEvent("documents:changed"));
+  }, Math.max(0, refreshed + REFRESH_MS - Date.now()));
 }
 
 /** ``{name}`` in ``text`` by the number of that name. */
@@ -105,7 +126,10 @@ function show(news) {
   heard.set(news.id, Date.now());
   if (!RUNNING.has(news.status)) watched.delete(news.id);
   document.dispatchEvent(new CustomEvent("document:news", { detail: news }));
-  for (const holder of document.querySelectorAll(`[data-document="${CSS.escape(news.id)}"]`)) {
+  const holders = [...document.querySelectorAll(`[data-document="${CSS.escape(news.id)}"]`)];
+  if (news.status !== (holders[0]?.dataset.status ?? known.get(news.id))) refreshList();
+  known.set(news.id, news.status);
+  for (const holder of holders) {
     if (news.status === "deleted") holder.remove();
     else update(holder, news);
   }
@@ -116,7 +140,7 @@ function update(holder, news) {
   holder.dataset.status = news.status;
   const badge = holder.querySelector("[data-badge]");
   if (badge) {
-    badge.dataset.status = news.status;
+    badge.dataset.status = shownStatus(news);
     badge.textContent = statusText(news);
   }
   put(holder, "[data-title]", news.title);
@@ -125,7 +149,7 @@ function update(holder, news) {
   if (bar) bar.value = news.percent || 0;
   count(holder, "[data-pages]", news.pages);
   count(holder, "[data-chunks]", news.chunks);
-  unfold(holder, "[data-reason]", news.reason);
+  unfold(holder, "[data-reason]", shownStatus(news) === "failed" ? news.reason : "");
   unfold(holder, "[data-notice]", news.notice);
   if (ended) document.body.dispatchEvent(new CustomEvent("document:ended"));
 }
@@ -148,5 +172,29 @@ function unfold(holder, selector, text) {
   if (element) element.hidden = !text;
 }
 
+// --- The list keeps its open menus when it is swapped, and the focus inside them ---------------------
+
+let open = [];
+let focused = "";
+
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "documents") return;
+  open = [...detail.target.querySelectorAll("[data-menu][open]")];
+  focused = detail.target.contains(document.activeElement) ? document.activeElement.id : "";
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  for (const { id } of open.splice(0)) document.getElementById(id)?.setAttribute("open", "");
+  // htmx looks for the focused element itself, but cannot focus what is in a menu that is still closed.
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  focused = "";
+});
+
+document.body.addEventListener("documents:said", ({ detail }) => {
+  const said = document.querySelector("[data-said]");
+  said.textContent = detail.text;
+  said.hidden = false;
+});
+
 connect();
 setInterval(askSilent, SILENT_MS);
+setInterval(() => document.hidden || refreshList(), AGO_MS);

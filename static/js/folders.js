@@ -1,8 +1,11 @@
 // The files behind what was chosen or dropped: whole folders, each file with its path inside them.
 
+// Hidden files, those still being written, leftovers of programs: the server's own rule (documents/folders.py).
+const PASSED_OVER = new RegExp(document.querySelector("[data-upload]").dataset.passedOver, "iu");
+
 /** Of a file input: [{file, path}]; ``path`` is empty for a file that was chosen by itself. */
 export function chosen(files) {
-  return [...files].map((file) => ({ file, path: file.webkitRelativePath || "" })).filter(isShown);
+  return [...files].map((file) => ({ file, path: file.webkitRelativePath || "" })).filter(isMeant);
 }
 
 /** Of a drop. The browser forgets what was dropped as soon as the event is over: called in it, awaited later. */
@@ -15,7 +18,7 @@ export function dropped(transfer) {
 async function walk(entry) {
   if (entry instanceof File) return [{ file: entry, path: "" }];
   const path = inside(entry.fullPath);
-  if (!isShown({ path })) return [];
+  if (!isMeant({ path })) return [];
   if (entry.isFile) return [await opened(entry, path)];
   const found = [];
   for (const child of await children(entry)) found.push(...(await walk(child)));
@@ -44,7 +47,7 @@ function inside(fullPath) {
   return path.includes("/") ? path : "";
 }
 
-/** Hidden files of a folder are passed over; one that was chosen by itself is meant. */
-function isShown({ path }) {
-  return !path.split("/").some((part) => part.startsWith("."));
+/** What was chosen by itself is meant, whatever it is called: it has no path. */
+function isMeant({ path }) {
+  return !PASSED_OVER.test(path);
 }

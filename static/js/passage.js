@@ -1,4 +1,4 @@
-// Passages: bring the marked words into view; show a quote beside its citation; open it in the panel.
+// Passages: bring the marked place into view; show a quote beside its citation; open it in the panel.
 
 const panel = document.querySelector("[data-panel]");
 const hint = document.querySelector("[data-quote]");
@@ -6,8 +6,9 @@ let opener = null;
 let closing = 0;
 
 export function reveal(root = document) {
-  const mark = root.querySelector("#mark");
-  if (mark) mark.scrollIntoView({ block: "center", behavior: "instant" });
+  // Where there is a picture of the page, its boxes show the passage as it was printed.
+  const place = root.querySelector(".sheet-boxes rect") || root.querySelector("#mark");
+  if (place) place.scrollIntoView({ block: "center", behavior: "instant" });
 }
 
 // --- The quote of a citation, on hover and on focus ------------------------------------------

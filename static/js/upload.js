@@ -1,7 +1,7 @@
 // Uploads with a bar each: choose or drop files and folders, send them three at a time, then follow their reading.
 
 import { csrf, problemText } from "./http.js";
-import { RUNNING, fill, stageText, statusText, watch } from "./documents_live.js";
+import { RUNNING, fill, refreshList, shownStatus, stageText, statusText, watch } from "./documents_live.js";
 import { chosen, dropped } from "./folders.js";
 
 const AT_ONCE = 3;
@@ -18,7 +18,6 @@ const words = area.dataset;
 // document, and duplicate, refused, cancelled.
 const uploads = new Set();
 const waiting = [];
-const byDocument = new Map();
 let sending = 0;
 let drawing = 0;
 
@@ -119,24 +118,37 @@ function arrived(upload, request) {
   upload.file = null; // it is with the portal now
   if (stored.duplicate) return duplicate(upload, stored);
   upload.id = stored.id;
-  byDocument.set(stored.id, upload);
   follow(upload, stored);
   if (RUNNING.has(stored.status)) watch(stored.id);
-  document.body.dispatchEvent(new CustomEvent("documents:changed"));
+  return refreshList();
 }
 
 // --- How it goes on ------------------------------------------------------------------------------
 
 function duplicate(upload, stored) {
+  const anchor = { href: `/documents/${stored.id}/`, text: stored.title };
+  if (stored.status === "failed") return failedBefore(upload, stored, anchor);
   say(upload, "duplicate", "");
-  note(upload, words.textDuplicate, { href: `/documents/${stored.id}/`, text: stored.title });
+  return note(upload, words.textDuplicate, anchor);
+}
+
+/** The portal has this file already and could not read it, or was told to stop. */
+function failedBefore(upload, stored, anchor) {
+  const cancelled = shownStatus(stored) === "cancelled";
+  upload.id = stored.id;
+  say(upload, shownStatus(stored), statusText(stored));
+  note(upload, cancelled ? words.textCancelledBefore : `${words.textFailedBefore} ${stored.reason}`, anchor);
+  offerRetry(upload, true);
+  news.textContent = `${nameOf(upload)}: ${upload.row.querySelector("[data-note]").textContent}`;
 }
 
 function refuse(upload, reason, again = false) {
+  // What is supported stands above the list already.
+  const why = reason.replace(words.supported, "").trim();
   say(upload, "refused", words.textRefused);
-  note(upload, reason);
+  note(upload, why);
   offerRetry(upload, again && upload.file);
-  news.textContent = `${nameOf(upload)}: ${reason}`;
+  news.textContent = `${nameOf(upload)}: ${why}`;
 }
 
 function aborted(upload) {
@@ -147,10 +159,11 @@ function aborted(upload) {
 /** An upload after its file has arrived: queued, then the stages, then ready or failed with the reason. */
 function follow(upload, stored) {
   const percent = stored.status === "ready" ? 100 : stored.percent || 0;
-  say(upload, stored.status, stageText(stored) || statusText(stored), percent);
-  note(upload, stored.status === "failed" ? stored.reason : stored.notice);
+  const state = shownStatus(stored);
+  say(upload, state, stageText(stored) || statusText(stored), percent);
+  note(upload, state === "failed" ? stored.reason : stored.notice);
   offerRetry(upload, stored.status === "failed");
-  if (stored.status === "failed") news.textContent = `${nameOf(upload)}: ${stored.reason}`;
+  if (state === "failed") news.textContent = `${nameOf(upload)}: ${stored.reason}`;
   if (stored.status === "ready") link(upload, stored);
 }
 
@@ -188,10 +201,10 @@ function offerRetry(upload, possible) {
 }
 
 document.addEventListener("document:news", ({ detail }) => {
-  const upload = byDocument.get(detail.id);
-  if (!upload) return;
-  if (detail.status === "deleted") forget(upload);
-  else follow(upload, detail);
+  for (const upload of [...uploads].filter(({ id }) => id === detail.id)) {
+    if (detail.status === "deleted") forget(upload);
+    else follow(upload, detail);
+  }
 });
 
 // --- Cancel, retry, dismiss ----------------------------------------------------------------------
@@ -241,7 +254,6 @@ async function post(upload, what) {
 
 function forget(upload) {
   uploads.delete(upload);
-  byDocument.delete(upload.id);
   upload.row.remove();
   list.hidden = !uploads.size;
   drawing ||= requestAnimationFrame(summarise);

@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Portal, wait_for
 from tests.acceptance.test_main_job import sign_in
+from tests.documents.parsing.pdf_factory import make_pdf
 
 pytestmark = pytest.mark.acceptance
 
@@ -51,6 +52,8 @@ def test_a_folder_is_uploaded_with_the_paths_of_its_files(
     (folder / ".hidden.txt").write_text("Not meant.")
     (folder / ".git").mkdir()
     (folder / ".git" / "config.txt").write_text("Not meant.")
+    for name in ("~$ferry.docx", "ferry.txt.part", "a.crdownload", "a.tmp", "a.swp", "Thumbs.db"):
+        (folder / "2024" / name).write_text("Not meant either.")
     page = documents()
     at_once = watch_uploads(page)
     page.set_input_files("[data-testid=folder-input]", str(folder))
@@ -94,7 +97,8 @@ WALK = """async () => {
   const folder = (path, inside) => ({ name: last(path), fullPath: path, createReader: () => some(inside) });
   const deep = folder("/box/deep", [file("/box/deep/b.txt"), file("/box/deep/locked.txt")]);
   const git = folder("/box/.git", [file("/box/.git/c.txt")]);
-  const box = folder("/box", [file("/box/a.txt"), file("/box/.hidden"), git, deep, file("/box/z.txt")]);
+  const others = ["/box/.hidden", "/box/z.txt.part", "/box/z.txt"].map(file);
+  const box = folder("/box", [file("/box/a.txt"), git, deep, ...others]);
   const items = [box, file("/alone.txt")].map((each) => ({ kind: "file", webkitGetAsEntry: () => each }));
   const found = await dropped({ items });
   return found.map(({ file, path, name }) => [path, file ? file.name : null, name]);
@@ -129,11 +133,138 @@ def test_progress_outlives_a_reload_and_a_cancelled_one_is_tried_again(
     assert COUNTED.fullmatch(shown)
     wait_for(lambda: stage.inner_text() != shown, 30)
     page.locator("[data-testid=cancel]").click()
-    assert page.locator("[data-testid=document-reason]").inner_text() == "cancelled"
+    assert page.locator("[data-testid=document-status]").inner_text() == "cancelled"
+    assert page.locator("[data-testid=document-reason]").is_hidden()
     page.goto(f"{portal.address}/documents/?q=barges")
     row.locator("[data-testid=retry]").click()
     row.locator("[data-testid=document-status]", has_text="ready").wait_for(timeout=120_000)
     assert row.locator("[data-testid=document-reason]").is_hidden()
+
+
+def send(portal: Portal, name: str, content: bytes) -> Any:
+    return portal.client().post("documents/", files={"file": (name, content)}).json()
+
+
+def broken_pdf(subject: str) -> bytes:
+    return f"%PDF-1.7\nNothing of a PDF follows, but {subject}.\n%%EOF".encode()
+
+
+def test_the_list_follows_what_happens_elsewhere(portal: Portal, documents: Callable[..., Any]) -> None:
+    page = documents()
+    row = page.locator("[data-testid=document-row]")
+    page.goto(f"{portal.address}/documents/?status=failed&q=sunken")
+    page.locator("[data-testid=empty]").wait_for()
+    first = send(portal, "sunken-1.pdf", broken_pdf("sunken one"))
+    row.nth(0).wait_for(timeout=30_000)
+    row.locator("summary").click()
+    page.locator(f"#again-{first['id']}, #file-{first['id']}").last.focus()
+    page.evaluate("document.querySelector('#documents tr').dataset.before = 'true'")
+    send(portal, "sunken-2.pdf", broken_pdf("sunken two"))
+    row.nth(1).wait_for(timeout=30_000)
+    assert page.locator("tr[data-before]").count() == 0, "it was swapped"
+    assert page.evaluate("document.activeElement.id") == f"file-{first['id']}"
+    assert page.locator(f"#menu-{first['id']}[open]").count() == 1
+    assert page.locator("caption").inner_text().strip() == "2 documents"
+    page.evaluate("window.before = true")
+    page.click("[data-testid=retry-all]")
+    page.locator("[data-testid=said]", has_text="tried again").wait_for()
+    page.wait_for_timeout(3000)
+    row.nth(1).wait_for(timeout=30_000)
+    row.locator("[data-badge]", has_text="failed").nth(1).wait_for(timeout=30_000)
+    assert page.evaluate("window.before"), "the page was not loaded again"
+    portal.client().delete(f"documents/{first['id']}/")
+    wait_for(lambda: row.count() == 1, 15)
+    wait_for(lambda: page.locator("caption").inner_text().strip() == "1 document", 15)
+
+
+MAIL = b"""From: a@example.org\r\nTo: b@example.org\r\nSubject: The dredger\r\nMIME-Version: 1.0\r
+Content-Type: multipart/mixed; boundary=cut\r\n\r\n--cut\r\nContent-Type: text/plain\r\n\r
+The dredger comes on Monday, see the plan.\r\n--cut\r\nContent-Type: text/plain\r
+Content-Disposition: attachment; filename="dredging-plan.txt"\r\n\r
+It begins at the eastern pier.\r\n--cut--\r\n"""
+
+
+def test_attachments_appear_in_the_list_and_go_with_their_mail(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "dredger.eml"
+    path.write_bytes(MAIL)
+    page = documents()
+    page.set_input_files("[data-testid=upload-input]", str(path))
+    page.locator("[data-testid=document-link]", has_text="dredging-plan").wait_for(timeout=60_000)
+    page.locator(f"{ROW}[data-state=ready] a").click()
+    page.click("[data-testid=delete]")
+    assert "2 documents of 2 pages in all" in page.locator("[data-testid=delete-attached]").inner_text()
+    page.click("[data-testid=confirm-delete]")
+    assert page.locator("[data-testid=document-link]", has_text="dredging-plan").count() == 0
+
+
+def test_a_file_that_failed_before_says_so_and_is_tried_again(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "wreck.pdf"
+    path.write_bytes(broken_pdf("a wreck"))
+    stored = send(portal, "wreck.pdf", path.read_bytes())
+    client = portal.client()
+    failed = wait_for(lambda: (got := client.get(f"documents/{stored['id']}/").json())["reason"] and got)
+    page = documents()
+    page.set_input_files("[data-testid=upload-input]", str(path))
+    page.wait_for_selector(f"{ROW}[data-state=failed]")
+    note = page.locator(f"{ROW} [data-note]").inner_text()
+    assert note == f"Already here, but it could not be read: {failed['reason']} wreck"
+    with page.expect_response("**/reindex/") as answered:
+        page.click("[data-testid=upload-retry]")
+    assert answered.value.status == 202
+    page.locator(f"{ROW}[data-state=failed] [data-note]", has_text="PDF").wait_for(timeout=30_000)
+
+
+def test_a_row_is_cancelled_beside_the_uploads(documents: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "pontoons.txt").write_text(long_text("pontoon"))
+    (tmp_path / "odd.bin").write_bytes(bytes(range(256)) * 8)
+    page = documents()
+    page.set_input_files("[data-testid=upload-input]", [str(path) for path in tmp_path.iterdir()])
+    page.wait_for_selector(f"{ROW}[data-state=refused]")
+    refusal = page.locator(f"{ROW}[data-state=refused] [data-note]").inner_text()
+    assert refusal
+    assert "Supported:" not in refusal, "that stands above the list"
+    row = page.locator("[data-testid=document-row]", has_text="pontoons")
+    row.locator("summary").click()
+    row.locator("[data-testid=cancel]").click()
+    row.locator("[data-badge]", has_text="cancelled").wait_for(timeout=30_000)
+    assert row.locator("[data-testid=document-reason]").is_hidden()
+    page.wait_for_selector(f"{ROW}[data-state=cancelled]")
+    assert page.locator("[data-testid=upload-summary]").inner_text() == "1 of 2 sent, 1 refused, 1 cancelled"
+
+
+def test_a_file_is_replaced_on_its_page(
+    portal: Portal, documents: Callable[..., Any], tmp_path: Path
+) -> None:
+    stored = send(portal, "tide.txt", b"The tide of Regen is two metres.")
+    (tmp_path / "tide.txt").write_text("The tide of Regen is three metres.")
+    page = documents(java_script_enabled=False)
+    page.goto(f"{portal.address}/documents/{stored['id']}/")
+    page.click("[data-testid=replace]")
+    page.set_input_files("[data-testid=replace-input]", str(tmp_path / "tide.txt"))
+    page.click("[data-testid=replace-submit]")
+    assert "Replaced." in page.content()
+    client = portal.client()
+    wait_for(lambda: client.get(f"documents/{stored['id']}/").json()["status"] == "ready")
+    page.reload()
+    assert "three metres" in page.locator("[data-testid=page-text]").inner_text()
+
+
+def test_a_citation_is_shown_on_the_picture_of_its_page(
+    portal: Portal, documents: Callable[..., Any]
+) -> None:
+    lines = [f"Line {n} of the harbour rules is about berth number {n}." for n in range(40)]
+    stored = send(portal, "rules.pdf", make_pdf([lines]))
+    client = portal.client()
+    wait_for(lambda: client.get(f"documents/{stored['id']}/").json()["status"] == "ready")
+    page = documents(viewport={"width": 360, "height": 640})
+    page.goto(f"{portal.address}/documents/{stored['id']}/?page=1&start=900&end=1000&box=60,600,300,612")
+    page.locator("[data-testid=passage-mark]").wait_for()
+    box = page.locator("[data-testid=page-boxes] rect").bounding_box()
+    assert 0 < box["y"] < 640 - box["height"]
 
 
 def test_an_upload_is_cancelled_and_tried_again(documents: Callable[..., Any], tmp_path: Path) -> None:

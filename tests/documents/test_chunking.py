@@ -136,6 +136,16 @@ def test_a_table_is_cut_between_rows_and_keeps_its_header() -> None:
         assert after.context == f"A title\n(Millions)  2018  2017\n{after.text}"
 
 
+@pytest.mark.parametrize("rows", range(24, 40))
+def test_no_row_is_left_alone_at_the_end_of_a_table(rows: int) -> None:
+    lines = ["Region | Quarter | Revenue"] + [f"North of {n} | Q{n % 4} | 1,{n:03}" for n in range(rows)]
+    lines.append(" |  | 167,892")
+    passages = chunked(page_of(1, ("table", "\n".join(lines))))
+    assert len(passages) > 1
+    assert min(passage.text.count("\n") for passage in passages) > 5
+    assert passages[-1].text.endswith("\n |  | 167,892")
+
+
 def test_a_markdown_table_keeps_its_header_and_rule() -> None:
     rows = ["| name | place |", "|---|---|"] + [f"| person {n} | town {n} |" for n in range(60)]
     passages = chunked(page_of(1, ("table", "\n".join(rows))))

@@ -45,7 +45,7 @@ LONG = {
 DAMAGED, LOCKED, DEEP = "damaged", "protected by a password", "nested too deep"
 BOMB, MEMORY, ENTITIES = "looks like an archive bomb", "more than 384 MB of memory", "declares entities"
 #: As recognised pictures without words end, and pictures where there is no Tesseract.
-WORDLESS = "No text (?:was found|could be recognised)|is not installed"
+WORDLESS = "No text was found|No text could be recognised|holds no text|is not installed"
 LONG_TEXT = "more than 300 passages|more than a million lines"
 #: How files end that do not end ready: a pattern of ids, and one of the reason.
 ENDS = {
@@ -60,17 +60,18 @@ ENDS = {
     r"(docx|odt)-deep-.*|docx-of-noise|docx-cut-at-.*|xlsx-missing-.*|pptx-that-is-none": DAMAGED,
     r"docx-without-document": "seems to be a ZIP archive",
     r"xlsx-last-cell-of-all": "too far apart",
-    r"epub-(climbs-out|absolute-address)": "No text was found",
+    r"epub-(climbs-out|absolute-address)": "holds no text",
     r"epub-deep-markup|web-(deep|formatting).*|mail-nested-.*": DEEP,
     r"(png|jpeg)-.*-by-.*|bmp-of-negative-size": "more than 100 million pixels",
     r"png-of-no-size|png-text-bomb|(png|jpeg|webp)-cut|tiff-tags-that-lie": "This image is damaged",
     r"png-of-90-megapixels|tiff-pages-in-a-loop|gif-of-10000-frames|png-named-pdf": WORDLESS,
     r"nothing": "The file is empty",
-    r"only-blanks|csv-of-commas": "No text was found",
-    r"only-zeros|exe-named-docx": "which is not supported",
+    r"only-blanks|csv-of-commas": "holds no text",
+    r"only-zeros|exe-named-docx": "which is not supported|no reader here",
+    r"web-(script|laughs)-svg": "an SVG drawing",
     r"json-100000-deep|form-feeds|rst-deep-quotes": LONG_TEXT,
     r"markdown-(indented|emphasis|brackets|links|backticks|entities|html|reference|wide).*": LONG_TEXT,
-    r"rst-(deep-inline|math-and-code)": f"No text was found|{LONG_TEXT}|^ready$",
+    r"rst-(deep-inline|math-and-code)": f"holds no text|{LONG_TEXT}|^ready$",
 }
 
 

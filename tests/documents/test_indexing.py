@@ -15,13 +15,11 @@ from django.core.files.base import ContentFile
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from psycopg import errors
 
-from documents import attachments, indexing, services, storing, sweep, tasks
+from documents import indexing, services, storing, sweep, tasks
 from documents.embedding import registry
 from documents.exceptions import EmbeddingUnavailable, PoisonedFile, UnreadableDocument
 from documents.integrity import check_integrity
-from documents.models import Collection, Deletion, Document, Embedding, EmbeddingSpace, Status
-from documents.parsing.types import Attachment as Attached
-from documents.parsing.types import Block, ParsedDocument, ParsedPage
+from documents.models import Collection, Document, Embedding, EmbeddingSpace, Status
 from documents.quality import Quality
 from documents.querysets import snapshot
 from documents.spaces import active_space, ensure_active_space, index_name
@@ -67,7 +65,7 @@ def test_a_pdf_keeps_pages_and_boxes(collection: Collection, upload: Upload) -> 
 @pytest.mark.parametrize(
     ("content", "filename", "reason"),
     [
-        (b"   \n\n\t ", "blank.txt", "No text was found"),
+        (b"   \n\n\t ", "blank.txt", "holds no text"),
         (make_pdf([[]]), "empty-page.pdf", "No text was found"),
         (b"%PDF-1.4\nnothing of a PDF follows", "broken.pdf", ""),
     ],
@@ -219,7 +217,7 @@ def test_the_sweep_queues_a_document_that_lost_its_job(collection: Collection, u
         cursor.execute("DELETE FROM procrastinate_jobs")
     assert sweep.enqueue_forgotten() == 1
     assert sweep.enqueue_forgotten() == 0
-    assert document.pk in sweep.documents_with_jobs()
+    assert jobs_waiting() == [str(document.pk)]
 
 
 def test_deaths_of_workers_have_a_limit_of_their_own(collection: Collection, upload: Upload) -> None:
@@ -501,56 +499,6 @@ def in_a_connection_of_its_own(document: Document) -> None:
     connection.close()
 
 
-# --- Attachments ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def mail(collection: Collection, upload: Upload, monkeypatch: Any) -> Document:
-    """A mail with two attachments, one of them of a type that nobody reads."""
-    page = ParsedPage(1, "See the attached minutes.", (Block("paragraph", 0, 25),))
-    attached = (
-        Attached("minutes.txt", b"The pump was replaced."),
-        Attached("tool.exe", b"\x7fELF" + bytes(99)),
-    )
-    parsed = ParsedDocument((page,), "Minutes", {}, attached)
-    document = upload(collection, "See the attached minutes.", filename="mail.txt")
-    monkeypatch.setattr(indexing, "parse_in_jail", lambda *_, **__: parsed)
-    return document
-
-
-def test_attachments_become_documents_of_their_own(mail: Document, collection: Collection) -> None:
-    run(mail)
-    (link,) = mail.attachments.all()
-    assert (link.filename, link.document.collection, link.brought) == ("minutes.txt", collection, True)
-    assert link.document.status == Status.QUEUED
-    assert "tool.exe" in mail.notice
-    assert "not supported" in mail.notice
-    services.document_reindex(document=mail)
-    run(mail)
-    assert list(mail.attachments.all()) == [link]
-    assert Document.objects.count() == 2
-
-
-def test_what_came_with_a_mail_goes_with_it(mail: Document, alice: User) -> None:
-    attachment = run(mail).attachments.get().document
-    services.document_delete(document=mail, user=alice)
-    assert not Document.objects.filter(pk__in=[mail.pk, attachment.pk]).exists()
-    assert Deletion.objects.filter(document_id__in=[mail.pk, attachment.pk]).count() == 2
-
-
-def test_what_was_there_before_the_mail_stays(mail: Document, collection: Collection, upload: Upload) -> None:
-    own = upload(collection, "The pump was replaced.", filename="own.txt")
-    assert run(mail).attachments.get().document == own
-    services.document_delete(document=mail, user=None)
-    assert Document.objects.get() == own
-
-
-def test_mails_in_mails_end_somewhere(mail: Document, monkeypatch: Any) -> None:
-    monkeypatch.setattr(attachments, "MAX_DEPTH", 0)
-    assert "nested too deeply" in run(mail).notice
-    assert Document.objects.count() == 1
-
-
 # --- Quality -------------------------------------------------------------------------------------
 
 
@@ -597,3 +545,39 @@ def test_a_cancelled_document_stops_in_mid_parsing(
     monkeypatch.setattr(indexing, "parse_in_jail", cancelled_meanwhile)
     assert run(document).reason == "cancelled"
     assert document.pages.count() == 0
+
+
+def test_a_conflict_of_transactions_is_no_try(
+    collection: Collection, upload: Upload, monkeypatch: Any
+) -> None:
+    document = upload(collection, "Stored at the second attempt.")
+
+    def conflict(*_: Any) -> None:
+        raise of_the_database(errors.DeadlockDetected())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "store", conflict)
+        assert run(document).status == Status.PROCESSING
+    assert document.tries == 0
+    assert str(document.pk) in jobs_waiting()
+    assert run(document).status == Status.READY
+
+
+def test_until_the_successor_is_in_pages_are_those_of_the_former_file(
+    collection: Collection, make_document: Callable[..., Document], monkeypatch: Any
+) -> None:
+    document = make_document(collection, make_pdf([["One."], ["Two."]]), filename="two.pdf")
+    upload = ContentFile(b"Now\fit\fis\fa\ftext.", name="text.txt")
+    services.document_replace_file(document=document, upload=upload)
+    seen: list[tuple[int, str]] = []
+    store = storing.store
+
+    def look_and_store(*arguments: Any) -> None:
+        now = Document.objects.get(pk=document.pk)
+        seen.append((now.page_count, now.shown_kind))
+        store(*arguments)
+
+    monkeypatch.setattr(storing, "store", look_and_store)
+    run(document)
+    assert seen == [(2, "pdf")]
+    assert (document.page_count, document.shown_kind) == (5, "text")

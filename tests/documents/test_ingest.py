@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from documents import indexing, ingest, tasks
-from documents.ingest import Advance, Found, IngestReport, ingest_paths
-from documents.management.commands.ingest import Bars
+from documents.ingest import Advance, Failure, Found, IngestReport, ingest_paths
+from documents.management.commands.ingest import Bars, summary
 from documents.models import Attachment, Collection, Document
+from documents.parsing.registry import SUPPORTED
 from documents.services import document_create
 
 pytestmark = pytest.mark.django_db
@@ -31,10 +33,12 @@ def folder(tmp_path: Path) -> Path:
     (root / "2024" / "may" / "boats.md").write_text("# Boats\n\nWords about boats.")
     (root / ".hidden.txt").write_text("Not meant.")
     (root / ".git" / "config.txt").write_text("Not meant.")
+    for name in ("~$herons.docx", "boats.txt.part", "film.crdownload", "a.tmp", "a.swp", "Thumbs.db"):
+        (root / "2024" / name).write_text("Not meant either.")
     return root
 
 
-def test_a_folder_is_walked_and_hidden_files_are_passed_over(folder: Path) -> None:
+def test_a_folder_is_walked_and_what_is_not_meant_is_passed_over(folder: Path) -> None:
     found = list(ingest.files_in([folder, folder / ".hidden.txt"]))
     assert [file.source for file in found] == ["herons.txt", "2024/may/boats.md", ""]
     assert found[-1] == Found(folder / ".hidden.txt"), "what is named itself is meant"
@@ -95,7 +99,33 @@ def test_ctrl_c_ends_with_what_was_done_so_far(
     monkeypatch.setattr(ingest, "document_create", interrupted)
     code, printed = run(str(folder), wait=True)
     assert code == 130
-    assert printed.startswith("1 accepted, 0 ready, 0 failed, 0 duplicates")
+    assert printed.startswith("1 accepted: 1 not read yet; 0 refused; 0 duplicates; ")
+
+
+def test_the_figures_of_the_summary_add_up_and_the_formats_are_named_once() -> None:
+    seems = f"This seems to be a program, which is not supported. {SUPPORTED}"
+    failed = [Failure("a.exe", seems), Failure("b.exe", seems), Failure("c.pdf", "It is damaged.")]
+    done = IngestReport(accepted=26, ready=25, failed=failed, refused=2, duplicates=1, seconds=3.21)
+    first, *reasons = summary(done).split("\n")
+    assert first == "26 accepted: 25 ready, 1 failed; 2 refused; 1 duplicate; 3.2 s"
+    assert reasons == [
+        "  a.exe: This seems to be a program, which is not supported.",
+        "  b.exe: This seems to be a program, which is not supported.",
+        "  c.pdf: It is damaged.",
+        SUPPORTED,
+    ]
+    assert set(done.as_json()) == {"accepted", "ready", "failed", "duplicates", "seconds"}
+    assert summary(IngestReport()) == "0 accepted; 0 refused; 0 duplicates; 0.0 s"
+
+
+def test_a_collection_that_is_made_is_told_of(folder: Path, alice: User) -> None:
+    stderr = io.StringIO()
+    call_command("ingest", str(folder), collection="new", user="alice", json=True, stderr=stderr)
+    assert stderr.getvalue() == "There was no collection 'new'. It was made and belongs to alice.\n"
+    assert Document.objects.filter(collection__slug="new", collection__owner=alice).count() == 2
+    stderr = io.StringIO()
+    call_command("ingest", str(folder), collection="new", json=True, stderr=stderr)
+    assert stderr.getvalue() == ""
 
 
 def test_a_bar_for_sending_and_one_for_reading(capsys: Any) -> None:

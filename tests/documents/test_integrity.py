@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ Make = Callable[..., Document]
 @pytest.fixture(autouse=True)
 def _do_not_wait(monkeypatch: Any) -> None:
     monkeypatch.setattr(outside, "UPLOAD_SECONDS", 0.0)
+    monkeypatch.setattr(outside, "UNDER_WAY", timedelta(seconds=-5))
 
 
 @pytest.fixture
@@ -114,6 +116,11 @@ def leave_a_file(document: Document) -> None:
     default_storage.save("originals/ab/nobody/file", ContentFile(b"left over"))
 
 
+def leave_an_attachment(document: Document) -> None:
+    """The other document, that is: this one is looked at afterwards."""
+    Document.objects.exclude(pk=document.pk).update(only_attached=True)
+
+
 @pytest.mark.parametrize(
     ("breach", "invariant"),
     [
@@ -131,6 +138,7 @@ def leave_a_file(document: Document) -> None:
         (lose_the_job, "documents on their way without a job"),
         (kill_the_worker, "documents on their way whose worker is dead"),
         (leave_a_file, "stored files without a document"),
+        (leave_an_attachment, "attachments whose mails are all gone"),
     ],
 )
 def test_a_breach_is_found_and_mended(
@@ -172,8 +180,7 @@ def test_the_vector_index_is_asked_for_what_is_stored(document: Document, monkey
     monkeypatch.setattr(outside, "NEAR", 1.5)
     assert broken() == ["sampled passages that the vector index does not find"]
     outside.rebuild_vectors([])
-    monkeypatch.undo()
-    monkeypatch.setattr(outside, "UPLOAD_SECONDS", 0.0)
+    monkeypatch.setattr(outside, "NEAR", 0.999)
     assert broken() == []
     with connection.cursor() as cursor:
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
@@ -220,7 +227,20 @@ def test_abandoned_files_of_uploads_go_after_an_hour_and_no_others(
 ) -> None:
     leave_a_file(document)
     assert stored_files.remove_abandoned() == 0
-    monkeypatch.setattr(stored_files, "ABANDONED", stored_files.timedelta(seconds=-5))
+    monkeypatch.setattr(stored_files, "ABANDONED", timedelta(seconds=-5))
     assert stored_files.remove_abandoned() == 1
     assert default_storage.exists(document.file.name)
     assert Page.objects.filter(document=document).count() == 3
+
+
+def test_an_upload_that_is_about_to_commit_loses_no_file(document: Document, monkeypatch: Any) -> None:
+    monkeypatch.setattr(outside, "UNDER_WAY", timedelta(minutes=1))
+    leave_a_file(document)
+    assert "stored files without a document" in mended()
+    assert default_storage.exists("originals/ab/nobody/file")
+    default_storage.delete("originals/ab/nobody/file")
+
+
+def test_passages_with_the_same_words_are_no_breach(collection: Collection, make_document: Make) -> None:
+    make_document(collection, "\f".join(["This page is intentionally left blank."] * 70))
+    assert broken() == []

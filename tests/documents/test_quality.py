@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from string import ascii_lowercase, ascii_uppercase
 
 import pytest
@@ -40,6 +41,15 @@ def page(number: int, text: str, *, drawn: bool = True, picture: bool = False) -
     return ParsedPage(number, text, (), 595 if drawn else None, 842 if drawn else None, is_picture=picture)
 
 
+def examined(*texts: str, pictures: tuple[int, ...] = ()) -> Quality:
+    """A scan that text recognition has read; on ``pictures`` it found nothing, other pages may be blank."""
+    pages = (
+        replace(page(n, text, picture=n in pictures), examined=True, recognised=bool(text))
+        for n, text in enumerate(texts, start=1)
+    )
+    return assess(ParsedDocument(tuple(pages)))
+
+
 def assessed(*texts: str, drawn: bool = True, language: str = "") -> Quality:
     pages = tuple(page(n, text, drawn=drawn) for n, text in enumerate(texts, start=1))
     return assess(ParsedDocument(pages, metadata={"language": language} if language else {}))
@@ -65,19 +75,19 @@ def test_pages_that_are_pictures_are_named() -> None:
     quality = with_pictures(12, 3, 4, 5, 6, 7, 9)
     assert quality.verdict == "poor"
     assert quality.advice == (
-        "Pages 3–7 and 9 hold no text. "
-        "If they are scanned, recognise the text (OCR) and upload the file again."
+        "Pages 3–7 and 9 are without text that can be selected, and text recognition (Tesseract) is not "
+        "installed on this portal. Have it installed, or upload a version whose text can be selected."
     )
     assert quality.blank_share == 0.5
     assert quality.characters_per_page == len(ENGLISH.strip())  # of those that have any
 
 
 def test_a_long_list_of_pages_is_cut() -> None:
-    assert "Pages 2, 4, 6, 8, 10, 12 and others hold" in with_pictures(31, *range(2, 30, 2)).advice
+    assert "Pages 2, 4, 6, 8, 10, 12 and others are without" in with_pictures(31, *range(2, 30, 2)).advice
 
 
 def test_one_picture_among_few_pages_is_named() -> None:
-    assert with_pictures(4, 2).advice.startswith("Page 2 holds no text. If it is scanned")
+    assert with_pictures(4, 2).advice.startswith("Page 2 is without text")
 
 
 def test_covers_and_a_few_pictures_do_not_make_a_document_poor() -> None:
@@ -85,9 +95,32 @@ def test_covers_and_a_few_pictures_do_not_make_a_document_poor() -> None:
     assert with_pictures(30, 7, 8).verdict == "good"
 
 
-def test_pages_left_blank_are_no_loss_unless_they_are_half_of_them() -> None:
+def test_pages_on_which_recognition_found_nothing_are_named_as_such() -> None:
+    quality = examined(*[ENGLISH] * 4, "", ENGLISH, "", ENGLISH, "", ENGLISH, pictures=(5, 7))
+    assert quality.verdict == "poor"
+    assert quality.advice == (
+        "On pages 5 and 7 no text could be recognised. Sharper or larger pictures may help."
+    )
+
+
+def test_the_blank_backs_of_a_scan_are_no_loss() -> None:
+    assert (examined(ENGLISH, "").verdict, examined(ENGLISH, "").advice) == ("good", "")
+    assert examined(ENGLISH, "", ENGLISH, "", "").verdict == "good"
+    assert "On page 2 no text could be recognised." in examined(ENGLISH, "", pictures=(2,)).advice
+
+
+def test_a_scan_of_a_few_letters_is_not_to_be_recognised_again() -> None:
+    assert examined("Page 1", "Page 2").advice == (
+        "There is hardly any text on the pages of this file. Sharper or larger pictures may help."
+    )
+
+
+def test_pages_left_blank_are_no_loss_unless_they_are_most_of_them() -> None:
     assert assessed(ENGLISH, "", ENGLISH).verdict == "good"
-    assert "Pages 2–3 hold no text." in assessed(ENGLISH, "", "").advice
+    assert assessed(ENGLISH, "").verdict == "good"
+    assert assessed(ENGLISH, "", "").advice == (
+        "Pages 2–3 are empty. If there should be text, export the file again from the program it was made in."
+    )
 
 
 def test_a_stamp_on_each_page_is_hardly_any_text() -> None:

@@ -16,8 +16,8 @@ from django.urls import reverse
 
 from documents.highlight import Piece, cut
 from documents.models import Attachment, Collection, Document, Page, Role, Stage, Status
-from documents.parsing.registry import NAMES
-from documents.services import collection_create, document_fail
+from documents.parsing.registry import NAMES, SUPPORTED
+from documents.services import collection_create, document_cancel, document_fail
 from documents.templatetags.document_words import language_name, percent, stage_words
 
 SignIn = Callable[[User | None], Client]
@@ -173,7 +173,7 @@ def test_failed_document_tells_why(browser: SignIn, bob: User, collection: Colle
 def test_only_editors_change_a_document(
     browser: SignIn, alice: User, bob: User, charlie: User, document: Document
 ) -> None:
-    for action in ("edit", "cancel", "retry", "delete"):
+    for action in ("edit", "cancel", "retry", "delete", "replace"):
         address = reverse(f"document-{action}", args=[document.pk])
         assert browser(bob).post(address, {"title": "Mine"}).status_code == 403
         assert browser(charlie).post(address, {"title": "Mine"}).status_code == 404
@@ -181,6 +181,22 @@ def test_only_editors_change_a_document(
     browser(alice).post(address, {"title": "  New title ", "tags": "B, a"})
     document.refresh_from_db()
     assert (document.title, document.tags, document.status) == ("New title", ["b", "a"], Status.QUEUED)
+
+
+def test_deleting_a_mail_tells_how_much_goes_with_it(
+    browser: SignIn, alice: User, collection: Collection, upload: Any
+) -> None:
+    mail, brought, kept = (upload(collection, f"{name}.") for name in ("Mail", "Brought", "Kept"))
+    for attached in (brought, kept):
+        Attachment.objects.create(message=mail, document=attached, filename="a.txt")
+    Document.objects.filter(pk=brought.pk).update(only_attached=True, page_count=1203)
+    Document.objects.filter(pk=mail.pk).update(page_count=1)
+    page = browser(alice).get(reverse("document-delete", args=[mail.pk])).content.decode()
+    assert "What came attached to it alone goes too: 2 documents of 1,204 pages in all." in page
+    page = browser(alice).get(reverse("document-delete", args=[kept.pk])).content.decode()
+    assert "delete-attached" not in page
+    browser(alice).post(reverse("document-delete", args=[mail.pk]))
+    assert list(Document.objects.all()) == [kept]
 
 
 def test_delete_asks_first(browser: SignIn, alice: User, document: Document) -> None:
@@ -282,6 +298,75 @@ def test_a_title_of_invisible_characters_is_refused(browser: SignIn, alice: User
     assert document.title == title
 
 
+def test_a_file_is_replaced(browser: SignIn, alice: User, collection: Collection, upload: Any) -> None:
+    document = upload(collection, "The old words.", title="Rules")
+    upload(collection, "Words of another document.")
+    address = reverse("document-replace", args=[document.pk])
+
+    def said(*content: bytes) -> str:
+        given = {"file": SimpleUploadedFile("new.txt", *content)} if content else {}
+        return browser(alice).post(address, given, follow=True).content.decode()
+
+    assert 'name="file" required data-testid="replace-input"' in said()
+    assert "Choose the file that is to take its place." in said()
+    assert "new.txt: The file is empty." in said(b"")
+    assert "This is the same file as before." in said(b"The old words.")
+    assert "new.txt: Another document of this collection has exactly this content." in said(
+        b"Words of another document."
+    )
+    assert f"{SUPPORTED}</p>" in said(bytes(range(256)) * 8), "it stands nowhere else on this page"
+    document.refresh_from_db()
+    assert (document.content_version, document.filename != "new.txt") == (1, True)
+    assert "Replaced. The new file is read now." in said(b"The new words.")
+    document.refresh_from_db()
+    assert (document.content_version, document.filename, document.status) == (2, "new.txt", "queued")
+
+
+def test_of_htmx_an_action_only_renews_the_list(
+    browser: SignIn, alice: User, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    client = browser(alice)
+    steps = [
+        (reverse("document-cancel", args=[document.pk]), Status.FAILED, {"documents:changed": {}}),
+        (reverse("document-retry", args=[document.pk]), Status.QUEUED, {"documents:changed": {}}),
+        (
+            reverse("documents-retry"),
+            Status.QUEUED,
+            {"documents:changed": {}, "documents:said": {"text": "0 documents are tried again."}},
+        ),
+    ]
+    for address, status, news in steps:
+        answer = client.post(address, {"next": LIST}, headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert json.loads(answer["HX-Trigger"]) == news
+        document.refresh_from_db()
+        assert document.status == status
+    assert b"tried again" not in client.get(LIST).content, "nothing is told twice"
+
+
+def test_the_list_of_formats_is_not_repeated_for_each_refused_file(
+    browser: SignIn, alice: User, collection: Collection
+) -> None:
+    files = [SimpleUploadedFile(f"{name}.bin", bytes(range(256)) * 8) for name in ("one", "two")]
+    given = {"file": files, "collection": "research"}
+    page = browser(alice).post("/documents/upload/", given, follow=True).content.decode()
+    assert page.count('note note-bad">one.bin: ') == page.count('note note-bad">two.bin: ') == 1
+    assert page.count(f"{SUPPORTED}</p>") == 1
+
+
+def test_a_cancelled_document_is_no_failure_to_look_at(
+    browser: SignIn, alice: User, collection: Collection, upload: Any
+) -> None:
+    document = upload(collection, "Words.")
+    document_cancel(document=document)
+    for address in (LIST, document.get_absolute_url()):
+        page = browser(alice).get(address).content.decode()
+        assert 'data-status="cancelled" data-badge data-testid="document-status">cancelled<' in page
+        assert 'data-testid="document-reason" hidden>' in page
+        assert "document could not be read" not in page
+
+
 # --- What happened to a file, and what to do about it -------------------------------------------
 
 
@@ -336,7 +421,7 @@ def test_a_failed_row_says_why_and_offers_a_retry(
     retry = reverse("document-retry", args=[document.pk])
     page = browser(alice).get(LIST).content.decode()
     assert "Page 3 is damaged." in page
-    assert f'action="{retry}" class="when-failed row-retry"' in page
+    assert f'<form method="post" action="{retry}"' in page
     assert f'action="{retry}"' not in browser(bob).get(LIST).content.decode()
 
 

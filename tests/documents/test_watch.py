@@ -14,9 +14,10 @@ import pytest
 from django.db import OperationalError, connection
 
 from documents import watching
+from documents.folders import is_meant
 from documents.models import Collection, Document
-from documents.services import document_create, document_delete
-from documents.watching import FolderWatch, is_meant
+from documents.services import document_create, document_delete, document_fail
+from documents.watching import FolderWatch
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +185,12 @@ def test_other_collections_have_documents_of_their_own(
         ("a.TMP", False),
         (".note.txt.swp", False),
         ("note.txt~", False),
+        ("deep/Thumbs.db", False),
+        ("desktop.ini", False),
+        (".DS_Store", False),
+        ("my thumbs.db.txt", True),
+        ("~$folder/note.txt", True),
+        (".", True),
     ],
 )
 def test_hidden_and_unfinished_files_are_passed_over(name: str, meant: bool) -> None:
@@ -204,6 +211,42 @@ def test_hidden_files_and_links_out_of_the_folder_are_not_taken(
     followed.note(folder / ".hidden")
     followed.look()
     assert not Document.objects.exists()
+
+
+def test_a_document_that_could_not_be_read_is_told_once(
+    folder: Path, followed: FolderWatch, caplog: Any
+) -> None:
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_text(f"Of {name}.")
+    step(followed)
+    document_fail(document_id=Document.objects.get(source="a.txt").pk, reason="Page 3 is damaged.")
+    document_delete(document=Document.objects.get(source="b.txt"), user=None)
+    for _ in range(2):
+        followed.tell_outcomes()
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert told == ["could not read a.txt: Page 3 is damaged."]
+    assert list(followed.sent.values()) == ["c.txt"], "it is still on its way"
+    (folder / "a.txt").write_text("Of a, mended.")
+    step(followed)
+    assert set(followed.sent.values()) == {"a.txt", "c.txt"}
+
+
+def test_of_a_file_that_is_gone_it_is_told_that_its_document_stays(
+    folder: Path, followed: FolderWatch, caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO, "documents.watching")
+    for name in ("gone", "moved"):
+        (folder / f"{name}.txt").write_text(f"It is {name}.")
+    step(followed)
+    (folder / "gone.txt").unlink()
+    (folder / "moved.txt").rename(folder / "elsewhere.txt")
+    followed.compare()
+    followed.tell_gone()
+    followed.look()
+    for _ in range(2):
+        followed.tell_gone()
+    told = [record.message for record in caplog.records if "stays" in record.message]
+    assert told == ["gone.txt is gone; its document stays"]
 
 
 def test_a_refused_file_is_told_once_and_tried_again_when_it_changes(

@@ -76,6 +76,15 @@ def test_what_a_deletion_missed_is_found_and_wiped(
     assert traces_of(SECRET) == []
 
 
+def test_a_text_is_seen_over_line_breaks_and_in_capitals(
+    collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    document = make_document(collection, "The mine near\nKolda yields\n  much ore.")
+    places = traces_of("MINE near Kolda yields much")
+    assert [place.split(":")[0] for place in places] == ["table documents_page", "table documents_chunk"]
+    assert f"document {document.pk}" in places[0]
+
+
 def test_a_cached_text_is_seen(db: Any) -> None:
     cache.set("some-answer", f"It yields {SECRET}.")
     assert any("some-answer" in place for place in traces_of(SECRET))

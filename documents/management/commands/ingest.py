@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from tqdm import tqdm
 
 from documents.ingest import Advance, IngestReport, ingest_paths
 from documents.models import Collection
+from documents.parsing.registry import SUPPORTED
 from documents.services import collection_create
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         missing = [str(path) for path in options["paths"] if not path.exists()]
         if missing:
             raise CommandError(f"No such file or folder: {', '.join(missing)}")
-        collection = find_or_create(options["collection"], options["user"])
+        collection = find_or_create(options["collection"], options["user"], self.stderr)
         done, code = IngestReport(), 0
         bars = Bars() if sys.stderr.isatty() else None
         try:
@@ -56,16 +57,23 @@ class Command(BaseCommand):
         finally:
             if bars:
                 bars.close()
-        self.stdout.write(json.dumps(done.as_json()) if options["json"] else self.summary(done))
+        self.stdout.write(json.dumps(done.as_json()) if options["json"] else summary(done))
         if code or done.failed:
             sys.exit(code or 1)
 
-    def summary(self, done: IngestReport) -> str:
-        lines = [
-            f"{done.accepted} accepted, {done.ready} ready, {len(done.failed)} failed, "
-            f"{done.duplicates} duplicates, {done.seconds:.1f} s"
-        ]
-        return "\n".join(lines + [f"  {failure.file}: {failure.reason}" for failure in done.failed])
+
+def summary(done: IngestReport) -> str:
+    """“3 accepted: 2 ready, 1 failed; 1 refused; 0 duplicates; 4.2 s”, then why; figures that add up."""
+    failed = len(done.failed) - done.refused
+    ends = {"ready": done.ready, "failed": failed, "not read yet": done.accepted - done.ready - failed}
+    told = ", ".join(f"{n} {end}" for end, n in ends.items() if n)
+    accepted = f"{done.accepted} accepted" + (f": {told}" if told else "")
+    duplicates = f"{done.duplicates} duplicate{'' if done.duplicates == 1 else 's'}"
+    lines = [f"{accepted}; {done.refused} refused; {duplicates}; {done.seconds:.1f} s"]
+    reasons = [f"  {failure.file}: {failure.reason}" for failure in done.failed]
+    lines += [reason.replace(SUPPORTED, "").rstrip() for reason in reasons]
+    # Once for all, however many files are of other types.
+    return "\n".join(lines + [SUPPORTED] * any(SUPPORTED in reason for reason in reasons))
 
 
 class Bars:
@@ -89,14 +97,17 @@ class Bars:
             self.bar.close()
 
 
-def find_or_create(slug: str, username: str | None) -> Collection:
+def find_or_create(slug: str, username: str | None, stderr: OutputWrapper) -> Collection:
+    """The collection of that slug. A new one is told of: the slug may have been a slip."""
     found = Collection.objects.filter(slug=slug).select_related("owner").first()
     if found:
         return found
     owner = find_user(username) or get_user_model().objects.filter(is_superuser=True).order_by("pk").first()
     if owner is None:
         raise CommandError("There is no user yet to own the collection: manage.py createsuperuser")
-    return collection_create(owner=owner, name=slug, slug=slug)
+    made = collection_create(owner=owner, name=slug, slug=slug)
+    stderr.write(f"There was no collection {slug!r}. It was made and belongs to {owner.get_username()}.")
+    return made
 
 
 def find_user(username: str | None) -> User | None:

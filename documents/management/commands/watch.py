@@ -29,7 +29,7 @@ class Command(BaseCommand):
         folder: Path = options["folder"]
         if not folder.is_dir():
             raise CommandError(f"No such folder: {folder}")
-        collection = find_or_create(options["collection"], options["user"])
+        collection = find_or_create(options["collection"], options["user"], self.stderr)
         user = find_user(options["user"]) or collection.owner
         self.stderr.write(f"Watching {folder} for the collection “{collection.name}”. Ctrl-C ends.")
         FolderWatch(folder, user=user, collection=collection).run(stop_by_signal())

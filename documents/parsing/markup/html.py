@@ -19,6 +19,10 @@ TOO_DEEP = (
     "The elements of this page are nested too deeply. Open it in a browser, print it to a PDF file, and "
     "upload that."
 )
+#: Of a page's text; where menus hold more, they are what it is about.
+MOST_IN_MARGINS = 0.3
+#: What may stand around the menus of a page; those of a section are a part of it.
+_FRAMES = frozenset({"html", "body", "div", "header", "form", "center"})
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
 
@@ -45,15 +49,35 @@ _META = {
 
 
 def parse(path: str, report: Report = unheard) -> ParsedDocument:
-    """Read a page; its menus and margins only when no part of it is marked as what is to be read."""
+    """Read a page without its menus and margins, where it says which they are."""
     with open(path, "rb") as file:
         text = decode_page(file.read())
     builder = PageBuilder()
     root = xhtml_tree(text) if text.lstrip().startswith("<?xml") else page_tree(text)
     if root is None:
         return builder.build()
-    markup.write(root, builder)
+    margins = _margins(root)
+    markup.write(root, builder, skipped=margins.__contains__)
     return builder.build(title=_title(root), metadata=_metadata(root))
+
+
+def _margins(root: etree._Element) -> frozenset[etree._Element]:
+    """Menus and footers of the page as a whole; none when they hold much of its text."""
+    found = [element for element in root.iter(etree.Element) if _is_margin(element)]
+    length = sum(len(one_line(markup.words(element))) for element in found)
+    whole = len(one_line(markup.words(root))) if found else 0
+    return frozenset(found) if length < MOST_IN_MARGINS * whole else frozenset()
+
+
+def _is_margin(element: etree._Element) -> bool:
+    if element.tag not in ("nav", "footer") and element.get("role") not in ("navigation", "contentinfo"):
+        return False
+    return all(parent.tag in _FRAMES and not _is_named(parent) for parent in element.iterancestors())
+
+
+def _is_named(element: etree._Element) -> bool:
+    """A margin within a margin, or a footer of what is to be read."""
+    return element.get("role") in ("navigation", "contentinfo", "main", "article")
 
 
 def page_tree(text: str) -> etree._Element | None:

@@ -59,7 +59,7 @@ def parse_xlsx(path: str, report: Report = unheard) -> ParsedDocument:
             rows = ([_shown(cell) for cell in row] for row in workbook.get_sheet_by_name(name).iter_rows())
             _sheet(builder, name, rows)
             report(done, len(sheets))
-    return builder.build(title=metadata.get("title", ""), metadata=metadata)
+    return builder.build(title=metadata.get("title", ""), metadata=metadata, heading_is_title=False)
 
 
 def parse_csv(path: str, report: Report = unheard) -> ParsedDocument:
@@ -155,18 +155,18 @@ def _column(letters: bytes) -> int:
 
 
 def _tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows between blank ones. A table that goes on after a blank row is one table."""
+    """Rows between blank ones. A table that goes on after a blank row, or ends with its totals, is one."""
     table: list[Row] = []
-    gap = False
+    gap = 0
     for row in rows:
         if not any(cell.strip() for cell in row):
-            gap = True
+            gap += 1
             continue
-        if gap and table and not _goes_on(table, row):
+        if gap and table and not (_goes_on(table, row) or (gap == 1 and _is_total(table, row))):
             yield table
             table = []
         table.append(row)
-        gap = False
+        gap = 0
     if table:
         yield table
 
@@ -174,6 +174,14 @@ def _tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _goes_on(table: list[Row], row: Row) -> bool:
     """Whether a row after a blank one has values below the columns of the table above."""
     return len(table) > 1 and _extent(row) == _extent(table[-1]) and not _names_columns(row)
+
+
+def _is_total(table: list[Row], row: Row) -> bool:
+    """Whether a row of fewer cells has its numbers, and none but these, below numbers of the table."""
+    last = table[-1]
+    numbers = [index for index, cell in enumerate(row) if _is_number(cell.strip())]
+    below = (index < len(last) and _is_number(last[index].strip()) for index in numbers)
+    return len(table) > 1 and bool(numbers) and all(below) and _filled(row) < _filled(last)
 
 
 def _extent(row: Row) -> tuple[int, int]:

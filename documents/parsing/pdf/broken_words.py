@@ -38,7 +38,12 @@ def mend_broken_words(pages: Sequence[Sequence[Fragment]]) -> None:
     for page in pages:
         for fragment in page:
             if " " in fragment.text:
-                fragment.text = words.mended(fragment.text)
+                _replace(fragment, words.mended(fragment.text))
+
+
+def _replace(fragment: Fragment, text: str) -> None:
+    if text != fragment.text:
+        fragment.text, fragment.blanks = text, ()  # they count words
 
 
 class _Words:

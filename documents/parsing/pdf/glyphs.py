@@ -31,6 +31,8 @@ _FORCE_BOLD, _ITALIC_FLAG = 1 << 18, 1 << 6
 #: A gap wider than this many line heights separates cells of a table, not words of a sentence.
 CELL_GAP = 1.0
 CELL_SEPARATOR = "  "
+#: A gap of so many line heights parts cells where other rows have cells at the same places.
+WIDE_BLANK = 0.5
 #: A run of at least this many characters is prose; two of them side by side hint at columns.
 PROSE_CHARACTERS = 30
 #: Blanks of a line stretched to the width of its column are at least this many line heights wide.
@@ -56,12 +58,21 @@ _UNCLEAN = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A wide gap: from where to where, and the index of the word behind it."""
+
+    index: int
+    left: float
+    right: float
+
+
 @dataclass(slots=True)
 class Fragment:
     """A run of words on one line. ``size`` is the height of its letters' em box in points.
 
     Cells of a table inside it stand ``CELL_SEPARATOR`` apart. ``hyphenated`` marks a line whose last
-    word goes on in the next fragment.
+    word goes on in the next fragment. ``blanks`` are its wide gaps, those between cells among them.
     """
 
     text: str
@@ -70,6 +81,7 @@ class Fragment:
     bold: bool = False
     italic: bool = False
     hyphenated: bool = False
+    blanks: tuple[Blank, ...] = ()
 
     @property
     def middle(self) -> float:
@@ -176,7 +188,8 @@ class _Reader:
             bold = self._style(last)[0]
         box = _union([word[3] for word in words])
         height = box[3] - box[1]
-        return Fragment(_join(words, height), box, self._em(first) or height, bold, italic)
+        em = self._em(first) or height
+        return Fragment(_join(words, height), box, em, bold, italic, blanks=_wide_blanks(words, height))
 
     def _word_box(self, first: int, last: int) -> Box:
         rect, handle, ask = self.rect, self.handle, raw.FPDFText_GetLooseCharBox
@@ -271,6 +284,14 @@ def _join(words: list[_Word], height: float) -> str:
         parts.append(CELL_SEPARATOR if apart else " ")
         parts.append(word)
     return "".join(parts)
+
+
+def _wide_blanks(words: list[_Word], height: float) -> tuple[Blank, ...]:
+    return tuple(
+        Blank(index, left[3][2], right[3][0])
+        for index, (left, right) in enumerate(pairwise(words), start=1)
+        if right[3][0] - left[3][2] > WIDE_BLANK * height and not sticks(left[0], right[0])
+    )
 
 
 def _widest_blank(gaps: list[float], height: float) -> float:

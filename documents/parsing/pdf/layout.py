@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from documents.parsing.pdf.columns import Columns
-from documents.parsing.pdf.glyphs import CELL_SEPARATOR, Fragment, sticks
+from documents.parsing.pdf.glyphs import CELL_SEPARATOR, WIDE_BLANK, Blank, Fragment, sticks
 from documents.parsing.types import Box
 
 #: A run of at most so many words can be a cell.
@@ -77,7 +77,7 @@ def _joined(page: list[Fragment], words: frozenset[str], usually_real: bool) -> 
         continues = fragment.hyphenated and not rest
         lines[-1] = replace(before, text=before.text + hyphen + tail, hyphenated=continues)
         if rest.strip():
-            lines.append(replace(fragment, text=rest.lstrip()))
+            lines.append(replace(fragment, text=rest.lstrip(), blanks=()))
     return lines
 
 
@@ -154,14 +154,17 @@ def _is_cell(fragment: Fragment) -> bool:
 
 
 def _row(cells: list[Fragment]) -> Fragment:
-    text = cells[0].text
+    text, blanks = cells[0].text, cells[0].blanks
     for before, cell in pairwise(cells):
-        wide = cell.box[0] - before.box[2] > 0.5 * cell.height
+        wide = cell.box[0] - before.box[2] > WIDE_BLANK * cell.height
         apart = wide and not sticks(before.text.rsplit(None, 1)[-1], cell.text.split(None, 1)[0])
+        count = len(text.split())
+        if apart:
+            blanks += (Blank(count, before.box[2], cell.box[0]),)
+        blanks += tuple(replace(blank, index=blank.index + count) for blank in cell.blanks)
         text += (CELL_SEPARATOR if apart else " ") + cell.text
-    first = cells[0]
     bold = all(cell.bold for cell in cells)
-    return replace(first, text=text, box=union(cell.box for cell in cells), bold=bold)
+    return replace(cells[0], text=text, box=union(cell.box for cell in cells), bold=bold, blanks=blanks)
 
 
 def union(boxes: Iterable[Box]) -> Box:

@@ -19,6 +19,7 @@ from documents.parsing.pdf.glyphs import Fragment, page_size, read_fragments, sh
 from documents.parsing.pdf.layout import join_hyphenated, merge_rows
 from documents.parsing.pdf.notes import read_notes
 from documents.parsing.pdf.outline import Outline, read_labels, read_outline
+from documents.parsing.pdf.rows import part_cells
 from documents.parsing.pdf.running import without_running_lines
 from documents.parsing.pdf.structure import document_style, lay_out
 from documents.parsing.types import Attachment, ParsedDocument, ParsedPage, Report, unheard
@@ -30,7 +31,10 @@ REPORT_EVERY = 10
 MAX_PIXELS = 4_000_000
 
 ENCRYPTED = "This PDF is protected by a password. Remove the protection and upload it again."
-DAMAGED = "This PDF is damaged and cannot be read."
+DAMAGED = (
+    "This PDF is damaged and cannot be read. Open it in a PDF viewer or in the program that made it, save it "
+    "again, and upload that."
+)
 EMPTY = "This PDF has no pages."
 TOO_LONG = f"This PDF has more than {MAX_PAGES:,} pages. Split it and upload the parts."
 UNKNOWN_PROTECTION = (
@@ -178,7 +182,10 @@ def _lines(sheets: Sequence[_Sheet]) -> list[list[Fragment]]:
     columns = [Columns(page) for page in pages]
     rows = [merge_rows(page, found) for page, found in zip(pages, columns, strict=True)]
     rows = without_running_lines(rows, [sheet.size[1] if sheet.size else 0.0 for sheet in sheets])
-    return [in_reading_order(page, found) for page, found in zip(rows, columns, strict=True)]
+    lines = [in_reading_order(page, found) for page, found in zip(rows, columns, strict=True)]
+    for page in lines:
+        part_cells(page)
+    return lines
 
 
 def _rescued(path: str, number: int) -> ParsedPage:

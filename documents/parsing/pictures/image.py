@@ -27,7 +27,10 @@ MAX_PAGES = 10_000
 #: Pixels of the picture that the viewer gets.
 MAX_DRAWN = 4_000_000
 
-DAMAGED = "This image is damaged and cannot be read."
+DAMAGED = (
+    "This image is damaged and cannot be read. Open it in the program that made it, save it again, and "
+    "upload that."
+)
 TOO_LARGE = (
     f"This image has more than {MAX_PIXELS // 1_000_000} million pixels. Scale it down and upload it again."
 )

@@ -20,6 +20,8 @@ DPI = 300
 MAX_PIXELS = 20_000_000
 #: A picture of fewer pixels is from a screen, whose letters are too small for Tesseract.
 SCREEN_PIXELS = 2_000_000
+#: Shades of grey by which ink differs from paper, and the share of a page with as little of it as dust.
+INK, BLANK_SHARE = 64, 0.001
 #: Words of which Tesseract is less sure, in percent, are marks on the paper.
 MIN_CONFIDENCE = 30
 _HYPHENATED = re.compile(r"[^\W\d_]{2}[-\u2010\xad]$")
@@ -38,6 +40,16 @@ class Picture:
     def scale(self) -> tuple[float, float]:
         """Points per pixel."""
         return self.page[0] / self.size[0], self.page[1] / self.size[1]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing but paper, in its most common shade: specks and a scanner's noise."""
+        from PIL import Image
+
+        shades = Image.frombytes("L", self.size, self.pixels).histogram()
+        paper = shades.index(max(shades))
+        near = shades[max(paper - INK, 0) : paper + INK + 1]
+        return sum(shades) - sum(near) < BLANK_SHARE * sum(shades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,8 @@ def languages() -> tuple[str, ...]:
 def read_page(path: str, kind: str, number: int, languages: str) -> ParsedPage:
     """Draw page ``number`` and read it. Raises ``UnreadableDocument``."""
     picture = _draw_image(path, number) if kind == "image" else _draw_pdf(path, number)
-    return page_of(_recognise(picture, languages), number, picture)
+    page = page_of(_recognise(picture, languages), number, picture)
+    return page if page.text else replace(page, is_picture=not picture.is_blank)
 
 
 def _draw_pdf(path: str, number: int) -> Picture:
@@ -126,9 +139,7 @@ def page_of(table: str, number: int, picture: Picture) -> ParsedPage:
     text, lines = _laid_out(list(_words(table, picture)))
     blocks = tuple(paragraphs(text))
     width, height = picture.page
-    return ParsedPage(
-        number, text, blocks, width, height, tuple(lines), is_picture=not text, recognised=bool(text)
-    )
+    return ParsedPage(number, text, blocks, width, height, tuple(lines), recognised=bool(text))
 
 
 def _words(table: str, picture: Picture) -> Iterable[_Word]:

@@ -53,8 +53,8 @@ def _read(path: str, kind: str, page: ParsedPage, languages: str) -> ParsedPage:
     try:
         found = recognise_page_in_jail(path, kind, page.number, languages=languages)
     except UnreadableDocument:
-        return page
-    if not found.text:
-        return page
+        return replace(page, examined=True)
+    if not found.text:  # a blank page is no picture
+        return replace(page, is_picture=found.is_picture, examined=True)
     width, height = page.width or found.width, page.height or found.height
-    return replace(found, number=page.number, label=page.label, width=width, height=height)
+    return replace(found, number=page.number, label=page.label, width=width, height=height, examined=True)

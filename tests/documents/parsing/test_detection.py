@@ -118,7 +118,9 @@ def test_content_decides(tmp_path: Path, content: bytes, filename: str, kind: st
         (XHTML, "data.xml", "text"),
         (b"<p>a fragment</p>", "page.htm", "html"),
         (b"A page begins with <html> and <body>.", "about", "text"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "drawing.svg", "text"),
+        (b"# Title\n<svg></svg>", "notes.md", "markdown"),
+        (b"<svg></svg> draws nothing.", "notes.md", "markdown"),
+        (b"A drawing begins with <svg>.", "about.txt", "text"),
         (MAIL, "mail.eml", "email"),
         (MAIL, "mail", "email"),
         (b"From anna@x.org Mon Feb  3 10:00:00 2025\n" + MAIL, "mail.txt", "email"),
@@ -173,8 +175,11 @@ def test_a_torn_container_goes_to_the_parser_that_its_name_calls_for(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "seems"),
     [
-        (archive(("a.txt", "words")), "a ZIP archive .unpack it and upload the files in it."),
-        (archive(("xl/workbook.bin", "")), "binary Excel workbook .save it as .xlsx."),
+        (archive(("a.txt", "words")), "a ZIP archive. Unpack it and upload the files in it. Sup"),
+        (
+            archive(("xl/workbook.bin", "")),
+            "binary Excel workbook, which is not supported. Save it as .xlsx and",
+        ),
         (archive(("mimetype", "application/vnd.oasis.opendocument.spreadsheet")), "OpenDocument spreadsheet"),
         (archive(("mimetype", "application/vnd.oasis.opendocument.presentation")), "presentation"),
     ],
@@ -254,17 +259,38 @@ def test_a_text_may_begin_like_a_picture(tmp_path: Path, text: bytes) -> None:
     ("content", "seems"),
     [
         (WAV, "This seems to be"),
-        (b"PK\x03\x04\x14\0\0\0\x08\0" + bytes(200), "This seems to be"),
+        (WAV, "Waveform Audio"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0" + bytes(200), "This seems to be a ZIP archive. Unpack it"),
         (b"\x7fELF\x02\x01\x01" + bytes(200), "ELF"),
-        (random.Random(7).randbytes(5000), "This seems to be"),
+        (
+            random.Random(7).randbytes(5000),
+            "This is a binary file that no reader here understands. Supported",
+        ),
+        (b"\x05admin" + bytes(150), "This is a binary file that no reader here understands. Supported"),
         (b"{\\rtf1\\ansi some words}", "RTF"),
-        (b"words, " * 20_000 + bytes(range(32)) * 4_000, "This seems to be"),
+        (b"words, " * 20_000 + bytes(range(32)) * 4_000, "This is a binary file"),
     ],
 )
 def test_binary_content_is_refused_by_name(tmp_path: Path, content: bytes, seems: str) -> None:
     with pytest.raises(UnsupportedType, match=seems) as refusal:
         kind_of(tmp_path, content, "harmless.txt")
     assert "Supported: PDF" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "drawing.svg"),
+        (b"<svg><text>Words</text></svg>", "drawing"),
+        (b"<svg/>", "drawing"),
+        (b'<?xml version="1.0"?>\n<!-- made by hand -->\n<svg:svg></svg:svg>', "drawing.xml"),
+        (b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x"><svg/>', "drawing.txt"),
+        ("<svg><text>Grüße</text></svg>".encode("utf-16"), "drawing.txt"),
+    ],
+)
+def test_a_drawing_is_refused_with_what_to_do(tmp_path: Path, content: bytes, filename: str) -> None:
+    with pytest.raises(UnsupportedType, match=r"an SVG drawing.*Save it as PNG or PDF and upload that\. Sup"):
+        kind_of(tmp_path, content, filename)
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -237,3 +237,34 @@ def test_empty_articles_within_each_other_take_little_time(tmp_path: Path) -> No
     start = time.perf_counter()
     assert not parsed(tmp_path, "<article>" * 1_900 + "<p>" * 20_000).has_text
     assert time.perf_counter() - start < 5
+
+
+NAV, FOOTER = "<nav><a>Home</a> <a>Shop</a></nav>", "<footer>Cookies · Imprint</footer>"
+WORDS = "<p>The museum shows four hundred lanterns from ships and from lighthouses.</p>"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{NAV}{WORDS}{FOOTER}",
+        f"<div><header>{NAV}</header>{WORDS}</div>{FOOTER}",
+        f"<div role=navigation>Home</div>{WORDS}<div role=contentinfo>Imprint{FOOTER}</div>",
+    ],
+)
+def test_menus_and_footers_of_a_page_are_left_out(tmp_path: Path, source: str) -> None:
+    assert blocks(parsed(tmp_path, f"<body>{source}</body>")) == [
+        ("paragraph", "The museum shows four hundred lanterns from ships and from lighthouses.")
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"<section>{WORDS}{FOOTER}</section>",
+        f"<blockquote>{WORDS}{FOOTER}</blockquote>",
+        f"<p>Words.</p>{FOOTER}",
+    ],
+    ids=["of a section", "of a quotation", "most of the page"],
+)
+def test_footers_that_are_a_part_of_the_text_stay(tmp_path: Path, source: str) -> None:
+    assert blocks(parsed(tmp_path, f"<body>{source}</body>"))[-1] == ("paragraph", "Cookies · Imprint")

@@ -339,3 +339,11 @@ def test_every_sample_is_read_or_refused_with_a_reason() -> None:
     assert list(refused.values()) == [
         "This PDF is protected by a password. Remove the protection and upload it again."
     ]
+
+
+def test_a_reason_that_no_database_takes_is_made_storable() -> None:
+    from documents.parsing import jail
+
+    error = jail._reported(rb'["a\u0000b \udcff", "trace \ud800"]', jail.DEFAULT)
+    assert str(error) == "ab ?"
+    assert error.context["traceback"] == "trace ?"

@@ -78,6 +78,39 @@ def test_torn_rows_are_put_together(tmp_path: Path) -> None:
     assert [block.kind for block in page.blocks] == ["table"]
 
 
+def test_a_bold_header_above_narrow_columns_is_a_row_of_the_table(tmp_path: Path) -> None:
+    rows = [("Skellwick", "1,204", "4.10"), ("Dunmarrow", "977", "3.65"), ("Port Hale", "933", "5.20")]
+    page = placed(
+        tmp_path,
+        *[Run(PROSE, 60, 40 + 14 * n) for n in range(3)],
+        Run("Results", 60, 100, 11, True),
+        *[Run(cell, left, 120, 11, True) for cell, left in (("Harbour", 60), ("Vessels", 124), ("Fee", 176))],
+        *[
+            Run(cell, left, 138 + 18 * y)
+            for y, row in enumerate(rows)
+            for cell, left in zip(row, (60, 124, 176), strict=True)
+        ],
+    )
+    assert [(block.kind, page.text[block.start : block.end]) for block in page.blocks[1:]] == [
+        ("heading", "Results"),
+        (
+            "table",
+            "Harbour  Vessels  Fee\nSkellwick  1,204  4.10\nDunmarrow  977  3.65\nPort Hale  933  5.20",
+        ),
+    ]
+
+
+def test_a_bold_line_above_a_table_that_does_not_align_with_it_stays_a_heading(tmp_path: Path) -> None:
+    rows = [("Skellwick", "1,204", "4.10"), ("Port Hale", "933", "5.20")]
+    page = placed(
+        tmp_path,
+        *[Run(PROSE, 60, 40 + 14 * n) for n in range(3)],
+        Run("Vessels and fees in three harbours", 60, 120, 11, True),
+        *[Run(cell, 60 + 100 * x, 138 + 18 * y) for y, row in enumerate(rows) for x, cell in enumerate(row)],
+    )
+    assert [block.kind for block in page.blocks] == ["paragraph", "heading", "table"]
+
+
 def test_values_half_a_line_below_their_label(tmp_path: Path) -> None:
     page = placed(tmp_path, Run("Proceeds from sale of businesses", 60, 100), Run("846", 400, 104.5))
     assert texts(page) == ["Proceeds from sale of businesses  846"]

@@ -93,9 +93,26 @@ def test_small_letters_of_a_screen_are_read(tmp_path: Path) -> None:
 
 @needs_tesseract
 def test_a_picture_without_words_stays_a_picture(tmp_path: Path) -> None:
-    for picture in (Image.new("L", (600, 400), 255), Image.effect_noise((600, 400), 100)):
-        page = recognise_page_in_jail(save(tmp_path, picture), "image", 1, languages="eng")
-        assert (page.text, page.is_picture, page.recognised, page.lines) == ("", True, False, ())
+    path = save(tmp_path, Image.effect_noise((600, 400), 100))
+    page = recognise_page_in_jail(path, "image", 1, languages="eng")
+    assert (page.text, page.is_picture, page.recognised, page.lines) == ("", True, False, ())
+
+
+@needs_tesseract
+@pytest.mark.parametrize("name", ["back.png", "back.pdf"])
+def test_a_blank_page_is_no_picture(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path, Image.new("L", (600, 400), 252), name)
+    page = recognise_page_in_jail(path, name[-3:].replace("png", "image"), 1, languages="eng")
+    assert (page.text, page.is_picture, page.recognised) == ("", False, False)
+
+
+def test_paper_with_dust_is_blank_and_paper_with_a_drawing_is_not() -> None:
+    paper = Image.effect_noise((600, 400), 10)  # grey all over, as a scanner sees it
+    dust, drawing = paper.copy(), paper.copy()
+    ImageDraw.Draw(dust).rectangle((10, 10, 18, 18), fill=0)
+    ImageDraw.Draw(drawing).line((100, 100, 300, 300), fill=0, width=5)
+    for picture, blank in ((paper, True), (dust, True), (drawing, False)):
+        assert ocr.Picture(picture.tobytes(), picture.size, (144, 96)).is_blank is blank
 
 
 @needs_tesseract
@@ -108,7 +125,11 @@ def test_each_frame_of_a_tiff_is_read(tmp_path: Path) -> None:
         path, "image", parse_in_jail(path, "image"), languages="eng+deu", report=lambda *at: heard.append(at)
     )
     assert [page.recognised for page in read.pages] == [True, False, True]
-    assert [page.number for page in read.pages] == [1, 2, 3]
+    assert [(page.number, page.is_picture, page.examined) for page in read.pages] == [
+        (1, False, True),
+        (2, False, True),
+        (3, False, True),
+    ]
     assert "six months" in read.pages[2].text
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
@@ -237,15 +258,21 @@ def test_a_page_that_cannot_be_read_costs_that_page_alone(monkeypatch: Any) -> N
     def read(path: str, kind: str, number: int, *, languages: str) -> ParsedPage:
         if number == 1:
             raise PoisonedFile("Too much.")
-        return ParsedPage(1, "Found." if number == 3 else "", (), 11, 21, recognised=number == 3)
+        return ParsedPage(
+            1, "Found." if number == 3 else "", (), 11, 21, is_picture=number == 4, recognised=number == 3
+        )
 
     monkeypatch.setattr(ocr, "languages", lambda: ("eng",))
     monkeypatch.setattr(recognition, "recognise_page_in_jail", read)
-    before = pages("", "Words.", "", "")
+    before = pages("", "Words.", "", "", "")
     found = recognise("path", "pdf", before, languages="eng", report=unheard).pages
-    assert found[:2] == before.pages[:2]
-    assert found[3] == before.pages[3]
-    assert found[2] == ParsedPage(3, "Found.", (), 10, 20, label="p3", recognised=True)
+    assert found[1] == before.pages[1]
+    assert found[2] == ParsedPage(3, "Found.", (), 10, 20, label="p3", recognised=True, examined=True)
+    assert [(page.is_picture, page.examined) for page in (found[0], *found[3:])] == [
+        (True, True),
+        (True, True),
+        (False, True),
+    ]
 
 
 def test_a_report_that_raises_stops_it(monkeypatch: Any) -> None:

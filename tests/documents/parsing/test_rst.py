@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import itertools
+import random
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -246,6 +250,165 @@ def test_markup_that_docutils_cannot_read_is_kept_as_it_is(tmp_path: Path) -> No
     )
     assert "A pump" in found[0][1]
     assert "a b c" in found[1][1]
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        (".. note::\n   :bogus: 3\n\n   Open the valve.\n", ".. note::\n   :bogus: 3\n\n   Open the valve."),
+        (".. note: Open the\n   valve.\n", "note: Open the\nvalve."),
+        (".. code  block:: python\n\n   valve = 1\n", "code  block:: python\n\nvalve = 1"),
+        (".. note\n\n   Open the valve.\n", "note\n\nOpen the valve."),
+        (".. py:function: start(pump)\n\n   Opens it.\n", "py:function: start(pump)\n\nOpens it."),
+        (".. [1 Open the valve.\n", "[1 Open the valve."),
+        (".. _valve open\n   it slowly\n", ".. _valve open\nit slowly"),
+        (".. |valve: replace:: open\n", ".. |valve: replace:: open"),
+        (".. role:: small\n\n   Open the valve.\n", "Open the valve."),
+        (".. |x| replace:: Open it.\n", "Open it."),
+        (".. |x| replace:: Open it.\n.. |x| replace:: Never.\n\n|x|\n", "Open it."),
+        ("- a\n- b\n.. note: Open it.\n", "note: Open it."),
+    ],
+)
+def test_broken_markup_keeps_its_words(tmp_path: Path, source: str, kept: str) -> None:
+    assert kept in [text for _, text in blocks(parsed(tmp_path, source + "\nThe end.\n"))]
+
+
+def test_cells_keep_broken_markup_and_leave_comments_out(tmp_path: Path) -> None:
+    cells = (".. note::", "   :no: 1", "", "   Valve", "", ".. unsaid")
+    rows = "".join(f"| {line:12} |\n" for line in cells)
+    found = blocks(parsed(tmp_path, f"+{'-' * 14}+\n{rows}+{'-' * 14}+\n"))
+    assert found == [("table", ".. note:: :no: 1 Valve")]
+
+
+@pytest.mark.parametrize(
+    "comment", ["A plain word.", "Copyright: Ann", "todo: more", "vim: set ft=rst :", "x"]
+)
+def test_comments_are_not_read(tmp_path: Path, comment: str) -> None:
+    assert blocks(parsed(tmp_path, f"Words.\n\n.. {comment}\n")) == [("paragraph", "Words.")]
+
+
+@pytest.mark.parametrize("line", ["*a " * 50_000, "Valve. " * 2_000, "\t" * 1_300 + "Valve"])
+def test_a_file_with_a_line_that_docutils_refuses_is_read_as_plain_text(tmp_path: Path, line: str) -> None:
+    pages = parsed(tmp_path, f"Title\n=====\n\n{line}\n").pages
+    read = "".join("".join(page.text.split()) for page in pages)
+    assert read == "Title=====" + "".join(line.split())
+
+
+def test_a_file_full_of_errors_is_read_as_plain_text_within_seconds(tmp_path: Path) -> None:
+    started = time.process_time()
+    pages = parsed(tmp_path, "*a\n" * 50_000).pages
+    assert sum(page.text.count("*a") for page in pages) == 50_000
+    assert time.process_time() - started < 15
+
+
+def test_no_word_of_a_file_with_random_faults_vanishes(tmp_path: Path) -> None:
+    for seed in range(100):
+        source = _with_faults(random.Random(seed))
+        read = " ".join(page.text for page in parsed(tmp_path, source).pages)
+        assert [word for word in re.findall(r"zq[a-z]{4}", source) if word not in read] == [], source
+
+
+#: Letters stand for words: each becomes one that occurs once.
+_SAMPLE = """\
+W W
+===
+
+:Author: W
+
+W *W W* **W** ``W W`` :ref:`W <target>` [1]_ |there| `W <http://e.org>`_
+
+- W W
+
+  - W
+- W
+
+1. W
+
+W : W
+    W W
+
+.. note:: W W
+
+.. warning::
+   :class: wide
+
+   W
+
+   - W
+
+.. [1] W
+
+W::
+
+    W
+
+.. code-block:: python
+   :linenos:
+
+   W
+
+.. list-table:: W
+   :header-rows: 1
+
+   * - W
+     - W
+   * - W
+     - W
+
+======  ======
+W       W
+======  ======
+W       W
+======  ======
+
++--------+--------+
+| W | W |
++========+========+
+| W | W |
++--------+--------+
+
+.. py:function:: start(W)
+
+   W
+
+   :param pump: W
+
+-o FILE  W W
+
+.. topic:: W
+
+   W
+
+.. versionadded:: 3.2
+   W
+
+.. |there| replace:: W
+
+| W
+| W
+"""
+_SIGNS = [*"*`|_:-=+ .<>[]()~#^", "\n", "\n\n", "   ", "::", "**", "``", "|x|", "_`"]
+_LINES = ["", ".. note::", "   :bogus: 3", "====", "::", ".. list-table::", "*a", ".. role:: q", ".. table::"]
+
+
+def _with_faults(chance: random.Random) -> str:
+    """The sample with signs added and lines added, moved and indented, but not in the names of directives."""
+    number = itertools.count()
+    lines = [re.sub(r"W", lambda _: _word(next(number)), line) for line in _SAMPLE.split("\n")]
+    for _ in range(chance.choice([1, 2, 4, 8])):
+        at = chance.randrange(len(lines))
+        if chance.random() < 0.3:
+            lines.insert(at, chance.choice(_LINES))
+        elif not lines[at].startswith(".."):
+            lines[at] = " " * chance.randrange(-3, 4) + lines[at] if chance.random() < 0.4 else lines[at]
+            gaps = [found.start() for found in re.finditer(r"\b|$", lines[at])]
+            cut = chance.choice(gaps)
+            lines[at] = lines[at][:cut] + chance.choice(_SIGNS) + lines[at][cut:]
+    return "\n".join(lines)
+
+
+def _word(number: int) -> str:
+    return "zq" + "".join(chr(97 + number // 26**place % 26) for place in range(4))
 
 
 def test_nesting_without_end_is_read_as_plain_text(tmp_path: Path) -> None:

@@ -138,6 +138,40 @@ def test_tables_of_one_sheet_are_separate_and_captions_stand_before_them(tmp_pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("total", "line"),
+    [
+        ([None, None, None, 30], " |  |  | 30"),
+        (["Total", None, 3, 30], "Total |  | 3 | 30"),
+    ],
+)
+@pytest.mark.parametrize("gap", [0, 1])
+def test_totals_are_a_row_of_their_table_below_their_columns(
+    tmp_path: Path, total: list[Any], line: str, gap: int
+) -> None:
+    rows = [["Region", "Quarter", "Units", "Revenue"], ["North", "Q1", 1, 10], ["South", "Q2", 2, 20]]
+    parsed = read(tmp_path, S=grid(*rows, *[[]] * gap, total))
+    assert blocks(parsed)[1:] == [
+        ("table", f"Region | Quarter | Units | Revenue\nNorth | Q1 | 1 | 10\nSouth | Q2 | 2 | 20\n{line}")
+    ]
+
+
+def test_other_values_below_a_table_are_none_of_its_rows(tmp_path: Path) -> None:
+    rows = [["Region", "Quarter", "Units"], ["North", "Q1", 1], ["South", "Q2", 2]]
+    parsed = read(tmp_path, S=grid(*rows, [], ["Rate", 0.5], ["Limit", 7]))
+    assert blocks(parsed)[2] == ("table", "Rate | 0.5\nLimit | 7")
+    apart = read(tmp_path, S=grid(*rows, [], [], [None, None, 3]))
+    assert blocks(apart)[2] == ("paragraph", "3")
+
+
+def test_the_name_of_a_sheet_is_no_title(tmp_path: Path) -> None:
+    path = tmp_path / "file.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        book.add_worksheet("Sheet1").write(0, 0, "words")
+    parsed = parse_xlsx(str(path))
+    assert (parsed.title, texts(parsed)) == ("", ["Sheet1", "words"])
+
+
 def test_a_table_of_numbers_alone_has_no_header(tmp_path: Path) -> None:
     parsed = read(tmp_path, S=grid([1, 2], [3, 4]))
     assert parsed.pages[0].blocks[1].header == ""
