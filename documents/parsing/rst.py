@@ -15,7 +15,7 @@ from docutils.parsers.rst.languages import en
 from documents.parsing import text as plain
 from documents.parsing.builder import PageBuilder, one_line
 from documents.parsing.markup.html import iso_date
-from documents.parsing.markup.tables import Cell, grid, merged
+from documents.parsing.markup.tables import Cell, grid
 from documents.parsing.types import ParsedDocument, Report, unheard
 
 #: docutils reads about 100 KB a second; a longer file is hardly written by hand, and read as plain text.
@@ -288,9 +288,7 @@ class _Writer:
             self.builder.paragraph(_words(title))
         rows = list(grid(_cells(row) for row in table.findall(nodes.row)))
         head = sum(isinstance(row.parent, nodes.thead) for row in table.findall(nodes.row))
-        if 1 < head < len(rows):
-            rows = [merged(rows[:head]), *rows[head:]]
-        self.builder.table(rows, header=head > 0)
+        self.builder.table(rows, header=head)
 
     # Lists
 

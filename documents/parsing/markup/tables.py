@@ -22,22 +22,19 @@ Cell = tuple[str, int, int]
 Words = Callable[[etree._Element], str]
 
 
-def read_table(table: etree._Element, words: Words) -> tuple[list[Row], bool]:
-    """The rows of a table of data, and whether the first one names the columns.
+def read_table(table: etree._Element, words: Words) -> tuple[list[Row], int]:
+    """The rows of a table of data, and how many of the first ones name the columns.
 
     No rows for a table that places things: of one row or column, of long texts, or of other tables.
-    A cell that spans several columns or rows is not repeated: what it covers is left empty. Several
-    header rows become one.
+    A cell that spans several columns or rows is not repeated: what it covers is left empty.
     """
     found = [] if _is_layout(table) else [(row, cells) for row, cells in _rows(table, words) if any(cells)]
     rows = [cells for _, cells in found]
     wide = any(sum(map(bool, cells)) > 1 for cells in rows)
     if len(rows) < 2 or not wide or any(len(cell) > MAX_CELL for cells in rows for cell in cells):
-        return [], False
+        return [], 0
     head = sum(1 for _ in takewhile(lambda pair: _is_in_head(pair[0]), found))
-    if 1 < head < len(rows):
-        rows = [merged(rows[:head]), *rows[head:]]
-    return rows, head > 0 or _names_columns(found[0][0])
+    return rows, head or int(_names_columns(found[0][0]))
 
 
 def _is_layout(table: etree._Element) -> bool:
@@ -103,10 +100,3 @@ def _skip_covered(row: Row, covered: dict[int, int]) -> None:
 def _span(cell: etree._Element, name: str) -> int:
     value = cell.get(name) or ""
     return min(max(int(value), 1), MAX_SPAN) if re.fullmatch(r"[0-9]{1,6}", value) else 1
-
-
-def merged(rows: list[Row]) -> Row:
-    """Several header rows as one: each column's words from top to bottom."""
-    width = max(map(len, rows))
-    columns = ([row[column] for row in rows if column < len(row)] for column in range(width))
-    return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]

@@ -292,14 +292,14 @@ class _Writer:
         self._walk.skip(element)
 
     def _table(self, element: etree._Element) -> None:
-        rows, has_header = read_table(element, words)
+        rows, header = read_table(element, words)
         if not rows:
             self._break()
             return
         self._flush()
         if (caption := element.find("caption")) is not None:
             self._builder.paragraph(words(caption))
-        self._builder.table(rows, header=has_header)
+        self._builder.table(rows, header=header)
         self._walk.skip(element)
 
     # Lists
