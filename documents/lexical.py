@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.core.cache import cache
 from django.db import connection
 
 #: ``stale`` is BM25 after a restart of the server, until the index was checked.
@@ -13,32 +15,68 @@ Backend = Literal["bm25", "stale", "tsvector"]
 
 logger = logging.getLogger(__name__)
 
-BM25_INDEX = "chunk_context_bm25"
-TSVECTOR_INDEX = "chunk_context_tsvector"
-TEXT_CONFIG = "english"
+#: Terms come folded and stemmed (``passage_terms``): the indexes have nothing left to do but split.
+TEXT_CONFIG = "simple"
 #: As seconds, so that no session's time zone changes how it reads.
 SERVER_START = "extract(epoch FROM pg_postmaster_start_time())::text"
+#: Languages change with uploads; so long an answer about them holds.
+LANGUAGES_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalIndex:
+    """A table with ``terms``, and its index: the one by ``bm25``, or the other where that is missing."""
+
+    table: str
+    bm25: str
+    tsvector: str
+
+
+PASSAGES = LexicalIndex("documents_chunk", "chunk_terms_bm25", "chunk_terms_tsvector")
+IDENTITIES = LexicalIndex("documents_documentidentity", "identity_terms_bm25", "identity_terms_tsvector")
+INDEXES = (PASSAGES, IDENTITIES)
+
+
+def terms_of(text: str) -> list[str]:
+    """The terms of a query, each once, in every language that documents are written in."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT passage_terms(l, %s::text) FROM unnest(%s::text[]) AS l", [text, languages()])
+        return list(dict.fromkeys(term for (terms,) in cursor.fetchall() for term in (terms or "").split()))
+
+
+def languages() -> list[str]:
+    """Of all documents, whoever may see them: a language tells nothing of what is written in it."""
+    key = "languages"
+    if kept := cache.get(key):
+        return list(kept)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(language) FROM documents_document GROUP BY text_config(language)")
+        found = [language for (language,) in cursor.fetchall()] or [""]
+    cache.set(key, found, LANGUAGES_SECONDS)
+    return found
 
 
 def create_index(cursor: Any) -> None:
-    """Create the index that this server can have. Both are derived data: drop and create at will."""
-    if bm25_available(cursor):
+    """Create the indexes that this server can have. They are derived data: drop and create at will."""
+    bm25 = bm25_available(cursor)
+    if bm25:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_textsearch")
+    for index in INDEXES:
         cursor.execute(
-            f"CREATE INDEX IF NOT EXISTS {BM25_INDEX} ON documents_chunk "
-            f"USING bm25 (context) WITH (text_config = '{TEXT_CONFIG}')"
+            f"CREATE INDEX IF NOT EXISTS {index.bm25} ON {index.table} "
+            f"USING bm25 (terms) WITH (text_config = '{TEXT_CONFIG}')"
+            if bm25
+            else f"CREATE INDEX IF NOT EXISTS {index.tsvector} ON {index.table} "
+            f"USING gin (to_tsvector('{TEXT_CONFIG}', terms))"
         )
+    if bm25:
         mark_sound(cursor)
-    else:
-        cursor.execute(
-            f"CREATE INDEX IF NOT EXISTS {TSVECTOR_INDEX} ON documents_chunk "
-            f"USING gin (to_tsvector('{TEXT_CONFIG}', context))"
-        )
 
 
 def drop_index(cursor: Any) -> None:
-    cursor.execute(f"DROP INDEX IF EXISTS {BM25_INDEX}")
-    cursor.execute(f"DROP INDEX IF EXISTS {TSVECTOR_INDEX}")
+    for index in INDEXES:
+        cursor.execute(f"DROP INDEX IF EXISTS {index.bm25}")
+        cursor.execute(f"DROP INDEX IF EXISTS {index.tsvector}")
 
 
 def bm25_available(cursor: Any) -> bool:
@@ -51,11 +89,14 @@ def bm25_available(cursor: Any) -> bool:
 
 
 def backend() -> Backend:
-    """What the lexical leg can use now. Asked for every search: a restart of the server changes it."""
+    """What the lexical leg can use now. Asked for every search: a restart of the server changes it.
+
+    The comment on the passages' index speaks for all: they are checked and rebuilt together.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, to_regclass(%s)",
-            [BM25_INDEX, BM25_INDEX],
+            [PASSAGES.bm25, PASSAGES.bm25],
         )
         comment, started, index = cursor.fetchone()
     if index is None:
@@ -82,35 +123,35 @@ def repair_after_restart() -> bool:
         try:
             if backend() != "stale":
                 return False
-            whole = is_whole(cursor)
-            if not whole:
-                logger.info("the BM25 index is not whole after a restart of the server; rebuilding it")
-                rebuild()
+            torn = [index for index in INDEXES if not is_whole(cursor, index)]
+            for index in torn:
+                logger.info("%s is not whole after a restart of the server; rebuilding it", index.bm25)
+                rebuild(index)
             mark_sound(cursor)
-            return not whole
+            return bool(torn)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('documents.lexical'))")
 
 
-def rebuild() -> None:
+def rebuild(index: LexicalIndex) -> None:
     """Build the index that there is anew, beside the old one."""
-    index = TSVECTOR_INDEX if backend() == "tsvector" else BM25_INDEX
+    name = index.tsvector if backend() == "tsvector" else index.bm25
     with connection.cursor() as cursor:
-        cursor.execute(f"REINDEX INDEX CONCURRENTLY {index}")
+        cursor.execute(f"REINDEX INDEX CONCURRENTLY {name}")
 
 
-def is_whole(cursor: Any) -> bool:
-    """Whether every passage is in the index's segments on disk. Unknown to any but a superuser: no."""
+def is_whole(cursor: Any, index: LexicalIndex) -> bool:
+    """Whether every row is in the index's segments on disk. Unknown to any but a superuser: no."""
     cursor.execute("SELECT current_setting('is_superuser')")
     if cursor.fetchone()[0] != "on":
         return False
-    cursor.execute("SELECT bm25_summarize_index(%s), (SELECT count(*) FROM documents_chunk)", [BM25_INDEX])
-    summary, passages = cursor.fetchone()
+    cursor.execute(f"SELECT bm25_summarize_index(%s), (SELECT count(*) FROM {index.table})", [index.bm25])
+    summary, rows = cursor.fetchone()
     counted = re.search(r"total_docs: (\d+)", summary)
     in_memory = re.search(r"docids: (\d+)", summary)
-    return bool(counted and int(counted[1]) == passages and (in_memory is None or in_memory[1] == "0"))
+    return bool(counted and int(counted[1]) == rows and (in_memory is None or in_memory[1] == "0"))
 
 
 def mark_sound(cursor: Any) -> None:
     cursor.execute(f"SELECT {SERVER_START}")
-    cursor.execute(f"COMMENT ON INDEX {BM25_INDEX} IS %s", [sound_since(cursor.fetchone()[0])])
+    cursor.execute(f"COMMENT ON INDEX {PASSAGES.bm25} IS %s", [sound_since(cursor.fetchone()[0])])

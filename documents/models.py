@@ -11,11 +11,11 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
@@ -25,6 +25,9 @@ from documents.querysets import (
     DeletionQuerySet,
     DocumentQuerySet,
     EmbeddingQuerySet,
+    IdentityQuerySet,
+    PassageTerms,
+    WordQuerySet,
 )
 
 TITLE_LENGTH = 300
@@ -142,6 +145,8 @@ class Document(models.Model):
     #: The path inside the folder that it was uploaded from, or the watched one.
     source = models.CharField(max_length=1000, blank=True, editable=False)
     language = models.CharField(_("language"), max_length=10, blank=True)
+    #: The day that the document bears: sent, written or published, as its file says.
+    dated = models.DateField(_("date"), null=True, blank=True)
     quality = models.CharField(_("extraction quality"), max_length=10, choices=Quality, blank=True)
     characters_per_page = models.PositiveIntegerField(null=True, editable=False)
     #: Shares from 0 to 1: of pages without text, of text that no reader could make sense of.
@@ -195,6 +200,9 @@ class Document(models.Model):
             models.Index(fields=["status"], name="document_by_status"),
             models.Index(fields=["collection", "source"], condition=~Q(source=""), name="document_by_source"),
             GinIndex(fields=["tags"], name="document_tags_gin"),
+            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="document_title_trigrams"),
+            models.Index(fields=["dated"], name="document_by_date"),
+            models.Index(fields=["language"], name="document_by_language"),
         ]
 
     def __str__(self) -> str:
@@ -284,6 +292,11 @@ class Chunk(models.Model):
     text = models.TextField()
     heading = ArrayField(models.TextField(), default=list, blank=True)
     context = models.TextField()
+    #: Copied from the document: in which language the words are stemmed.
+    language = models.CharField(max_length=10, blank=True)
+    terms = models.GeneratedField(
+        expression=PassageTerms("language", "context"), output_field=models.TextField(), db_persist=True
+    )
     page_start = models.PositiveIntegerField()
     page_end = models.PositiveIntegerField()
     start = models.PositiveIntegerField()
@@ -313,6 +326,45 @@ class Chunk(models.Model):
         return f"{self.document_id}#{self.ordinal}"
 
 
+class DocumentIdentity(models.Model):
+    """What names a document: title, file name, names, years, type. Says which document a query means.
+
+    A table of its own, as a document's row changes with every step of its progress.
+    """
+
+    document = models.OneToOneField(
+        Document, primary_key=True, on_delete=models.CASCADE, related_name="identity"
+    )
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
+    language = models.CharField(max_length=10, blank=True)
+    text = models.TextField()
+    terms = models.GeneratedField(
+        expression=PassageTerms("language", "text"), output_field=models.TextField(), db_persist=True
+    )
+
+    objects = IdentityQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.text[:100]
+
+
+class Word(models.Model):
+    """A word that documents of a collection hold, and how many do: for suggestions of spelling."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    word = models.CharField(max_length=40)
+    documents = models.PositiveIntegerField()
+
+    objects = WordQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "word"], name="word_once")]
+        indexes = [GinIndex(OpClass("word", name="gin_trgm_ops"), name="word_trigrams")]
+
+    def __str__(self) -> str:
+        return self.word
+
+
 class EmbeddingSpace(models.Model):
     """One embedding model's vectors. Exactly one space is active; another may be built beside it."""
 
@@ -326,6 +378,8 @@ class EmbeddingSpace(models.Model):
     dimensions = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.BUILDING)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: When it began to serve, the last time; a rollback goes to the one before.
+    activated_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [
@@ -352,6 +406,8 @@ class Embedding(models.Model):
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
     vector = HalfVectorField()
+    #: The vectors of its tokens, packed (``embedding.tokens``), for late interaction.
+    tokens = models.BinaryField(null=True)
 
     objects = EmbeddingQuerySet.as_manager()
 

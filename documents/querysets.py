@@ -202,8 +202,18 @@ class PassageQuerySet(models.QuerySet[Any]):
         return found
 
 
+class PassageTerms(Func):
+    """The words of a text as the lexical indexes hold them: folded, without stop words, stemmed by language.
+
+    The function is made by migration 0005. Arguments: language (ISO 639-1), text.
+    """
+
+    function = "passage_terms"
+    output_field = models.TextField()
+
+
 class TextVector(Func):
-    """``to_tsvector('english', context)``, letter for letter the expression of the index."""
+    """``to_tsvector('simple', terms)``, letter for letter the expression of the index."""
 
     function = "to_tsvector"
     template = f"%(function)s('{lexical.TEXT_CONFIG}', %(expressions)s)"
@@ -213,39 +223,57 @@ class TextVector(Func):
 class Bm25Score(Func):
     """The score of ``pg_textsearch``: below zero, lower is better, zero where no word matches."""
 
-    template = f"(%(expressions)s, '{lexical.BM25_INDEX}'))"
+    template = "(%(expressions)s, '%(index)s'))"
     arg_joiner = " <@> to_bm25query("
     output_field = models.FloatField()
 
 
-class ChunkQuerySet(PassageQuerySet):
-    """The lexical leg."""
+class LexicalQuerySet(PassageQuerySet):
+    """What is found by its ``terms``, in an index of its own."""
 
-    def lexical(self, words: Sequence[str], k: int, backend: lexical.Backend) -> Scored:
-        """The ``k`` passages that match ``words`` best. Words are bare: no operators, no NUL.
+    _index: lexical.LexicalIndex
+
+    def lexical(self, terms: Sequence[str], k: int, backend: lexical.Backend) -> Scored:
+        """The ``k`` rows that match ``terms`` best (of ``lexical.terms_of``).
 
         ``backend`` is what ``lexical.backend()`` says that there is now.
         """
-        if not words:
+        if not terms:
             return []
         if backend == "tsvector":
-            return self._by_text_search(" or ".join(words), k)
-        return self._by_bm25(" ".join(words), k)
+            return self._by_text_search(" or ".join(terms), k)
+        return self._by_bm25(" ".join(terms), k)
 
     def _by_bm25(self, query: str, k: int) -> Scored:
         """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short.
 
         When the planner scans exactly instead, rows without any of the words come too: cut.
         """
-        score = Bm25Score(F("context"), Value(query))
+        score = Bm25Score(F("terms"), Value(query), index=self._index.bm25)
         rows = self.annotate(score=score).order_by("score").values_list("pk", "score")[:k]
         return [(pk, -score) for pk, score in rows if score < 0]
 
     def _by_text_search(self, query: str, k: int) -> Scored:
         wanted = SearchQuery(query, search_type="websearch", config=lexical.TEXT_CONFIG)
-        matching = self.annotate(vector=TextVector("context")).filter(vector=wanted)
+        matching = self.annotate(vector=TextVector("terms")).filter(vector=wanted)
         ranked = matching.annotate(score=SearchRank(F("vector"), wanted)).order_by("-score", "pk")
         return list(ranked.values_list("pk", "score")[:k])
+
+
+class ChunkQuerySet(LexicalQuerySet):
+    """The lexical leg."""
+
+    _index = lexical.PASSAGES
+
+
+class IdentityQuerySet(LexicalQuerySet):
+    """The document leg: which documents a query means."""
+
+    _index = lexical.IDENTITIES
+
+
+class WordQuerySet(models.QuerySet[Any]):
+    """The vocabulary of collections."""
 
 
 class EmbeddingQuerySet(PassageQuerySet):

@@ -81,9 +81,10 @@ def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent)
         if same := kept[passage.content_hash, passage.text]:
             moved.append({"id": same.pop(), **placed(passage)})
         else:
-            added.append(chunk_of(document, passage))
+            added.append(chunk_of(document, passage, new.quality.language))
     document.chunks.exclude(pk__in=[place["id"] for place in moved]).delete()
     move(moved)
+    document.chunks.exclude(language=new.quality.language).update(language=new.quality.language)
     rows = Chunk.objects.bulk_create(added, batch_size=STEP)
     Embedding.objects.bulk_create(
         [embedding_of(row, space, vectors[row.content_hash]) for row in rows], batch_size=STEP
@@ -128,10 +129,11 @@ def placed(passage: Passage) -> dict[str, Any]:
     }
 
 
-def chunk_of(document: Document, passage: Passage) -> Chunk:
+def chunk_of(document: Document, passage: Passage, language: str) -> Chunk:
     return Chunk(
         document=document,
         collection_id=document.collection_id,
+        language=language,
         text=passage.text,
         context=passage.context,
         content_hash=passage.content_hash,

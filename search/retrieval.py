@@ -13,7 +13,7 @@ from documents.querysets import PassageQuerySet, Scored
 from documents.spaces import active_space
 from search.metrics import Stopwatch
 from search.types import Candidate, Filters, Legs, SearchRequest
-from search.words import clean, words
+from search.words import clean
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -66,7 +66,7 @@ def keyword_leg(
 ) -> list[Candidate]:
     with watch.stage("keyword"):
         allowed = narrowed(Chunk.objects.all(), request.filters, user)
-        return candidates(allowed.lexical(words(query), depth(request.limit), backend))
+        return candidates(allowed.lexical(lexical.terms_of(query), depth(request.limit), backend))
 
 
 def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:

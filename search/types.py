@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,17 +17,38 @@ PageBox = tuple[int, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Narrows a search; empty fields do not. Slugs, document ids, tags (folded), kinds."""
+    """Narrows a search; empty fields do not. Slugs, document ids, tags (folded), kinds, parts of titles.
+
+    ``since`` and ``before`` are about the day that the document bears, ``since`` included.
+    """
 
     collections: tuple[str, ...] = ()
     documents: tuple[UUID, ...] = ()
     tags: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    since: date | None = None
+    before: date | None = None
 
     @property
     def about_documents(self) -> bool:
         """Whether any filter needs the document's row."""
-        return bool(self.documents or self.tags or self.kinds)
+        return bool(self.documents or self.tags or self.kinds or self.titles or self.since or self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it was understood: what to look for, and what its operators ask for.
+
+    ``text`` is what is embedded, ``terms`` what the lexical legs look for (``lexical.terms_of``).
+    A passage has to hold each of ``phrases`` and none of ``without``, word for word, folded.
+    """
+
+    text: str
+    terms: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    filters: Filters = Filters()
 
 
 @dataclass(frozen=True, slots=True)

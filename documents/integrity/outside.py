@@ -65,25 +65,26 @@ def delete_files(names: Sequence[str]) -> None:
 def unfound_by_words() -> list[str]:
     """Sampled passages that the lexical index does not find by their own words."""
     lexical.repair_after_restart()  # as a portal does at its start: this may be the first to look since
+    index = lexical.PASSAGES
     if lexical.backend() == "tsvector":
         return rows(
-            "SELECT id FROM (SELECT id, context FROM documents_chunk ORDER BY random() LIMIT %s) s WHERE NOT "
-            f"to_tsvector('{lexical.TEXT_CONFIG}', s.context) @@ "
-            f"plainto_tsquery('{lexical.TEXT_CONFIG}', left(s.context, 100))",
+            f"SELECT id FROM (SELECT id, terms FROM {index.table} ORDER BY random() LIMIT %s) s WHERE NOT "
+            f"to_tsvector('{lexical.TEXT_CONFIG}', s.terms) @@ "
+            f"plainto_tsquery('{lexical.TEXT_CONFIG}', left(s.terms, 100))",
             SAMPLE,
         )
     with transaction.atomic(), connection.cursor() as cursor:
         # Else a small table is scanned, and the index not asked at all.
         cursor.execute("SET LOCAL enable_seqscan = off")
         return rows(
-            "SELECT id FROM (SELECT *, left(context, 300) AS words FROM documents_chunk "
-            "ORDER BY random() LIMIT %s) s WHERE NOT EXISTS (SELECT 1 FROM (SELECT context, "
-            f"context <@> to_bm25query(s.words, '{lexical.BM25_INDEX}') AS score "
-            "FROM documents_chunk c WHERE c.document_id = s.document_id "
-            f"ORDER BY context <@> to_bm25query(s.words, '{lexical.BM25_INDEX}') LIMIT %s) f "
+            f"SELECT id FROM (SELECT *, left(terms, 300) AS words FROM {index.table} "
+            "ORDER BY random() LIMIT %s) s WHERE words <> '' AND NOT EXISTS (SELECT 1 FROM (SELECT terms, "
+            f"terms <@> to_bm25query(s.words, '{index.bm25}') AS score "
+            f"FROM {index.table} c WHERE c.document_id = s.document_id "
+            f"ORDER BY terms <@> to_bm25query(s.words, '{index.bm25}') LIMIT %s) f "
             # Among very many that say the same it may be crowded out by its equals.
-            "HAVING bool_or(f.context = s.context) OR "
-            f"max(f.score) <= (s.context <@> to_bm25query(s.words, '{lexical.BM25_INDEX}')) + 0.001)",
+            "HAVING bool_or(f.terms = s.terms) OR "
+            f"max(f.score) <= (s.terms <@> to_bm25query(s.words, '{index.bm25}')) + 0.001)",
             SAMPLE,
             DEPTH,
         )
@@ -106,7 +107,7 @@ def unfound_by_vector() -> list[str]:
 
 
 def rebuild_lexical(_: Sequence[str]) -> None:
-    lexical.rebuild()
+    lexical.rebuild(lexical.PASSAGES)
 
 
 def rebuild_vectors(_: Sequence[str]) -> None:

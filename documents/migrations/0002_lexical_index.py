@@ -1,18 +1,8 @@
 from django.db import migrations
 
-from documents import lexical
-
-
-def create(apps, schema_editor):
-    with schema_editor.connection.cursor() as cursor:
-        lexical.create_index(cursor)
-
-
-def drop(apps, schema_editor):
-    with schema_editor.connection.cursor() as cursor:
-        lexical.drop_index(cursor)
-
 
 class Migration(migrations.Migration):
+    """Made the lexical index over ``context``; 0005 makes the ones that took its place."""
+
     dependencies = [("documents", "0001_initial")]
-    operations = [migrations.RunPython(create, drop)]
+    operations = []

@@ -172,7 +172,7 @@ def test_the_lexical_index_is_asked_for_what_is_stored(document: Document, monke
         outside.rebuild_lexical([])
     assert broken() == []
     with connection.cursor() as cursor:
-        assert lexical.is_whole(cursor)
+        assert lexical.is_whole(cursor, lexical.PASSAGES)
 
 
 def test_the_vector_index_is_asked_for_what_is_stored(document: Document, monkeypatch: Any) -> None:

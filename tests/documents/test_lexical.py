@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _restarted(collection: Collection, make_document: Callable[..., Document]) -> None:
     make_document(collection, "The heron stands in the reeds.")
     with connection.cursor() as cursor:
-        cursor.execute(f"COMMENT ON INDEX {lexical.BM25_INDEX} IS 'checked since an earlier start'")
+        cursor.execute(f"COMMENT ON INDEX {lexical.PASSAGES.bm25} IS 'checked since an earlier start'")
 
 
 @pytest.mark.usefixtures("_restarted")
@@ -31,9 +31,9 @@ def test_after_a_restart_the_index_is_stale_until_it_was_checked() -> None:
 @pytest.mark.usefixtures("_restarted")
 def test_what_is_only_in_memory_is_written_by_a_rebuild() -> None:
     with connection.cursor() as cursor:
-        assert not lexical.is_whole(cursor)
+        assert not lexical.is_whole(cursor, lexical.PASSAGES)
         assert lexical.repair_after_restart()
-        assert lexical.is_whole(cursor)
-        cursor.execute(f"COMMENT ON INDEX {lexical.BM25_INDEX} IS NULL")
+        assert lexical.is_whole(cursor, lexical.PASSAGES)
+        cursor.execute(f"COMMENT ON INDEX {lexical.PASSAGES.bm25} IS NULL")
     assert not lexical.repair_after_restart(), "a whole index is not rebuilt"
     assert lexical.backend() == "bm25"

@@ -79,8 +79,9 @@ def test_one_search_asks_few_questions_of_the_database(library: dict[str, Docume
     ) as seen:
         searched(alice, "tram network", filters=Filters(documents=(library["Trams"].pk,)))
     asked = [q["sql"] for q in seen if "SAVEPOINT" not in q["sql"]]
-    # The space, whether few rows are allowed, their scan, the state of the lexical index, words, passages.
-    assert len(asked) == 6
+    # The space, whether few rows are allowed, their scan, the state of the lexical index, the query's terms,
+    # words, passages.
+    assert len(asked) == 7
 
 
 @pytest.mark.parametrize("query", ["", "the of", "!?", "😀", "\x00", "\ud800", "x" * 30_000, "wort " * 5000])
