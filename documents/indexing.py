@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from django.db import transaction
 from documents import attachments, metrics, progress, storing
 from documents.chunking import Passage, chunk
 from documents.embedding.registry import get_passage_embedder, get_token_counter
+from documents.embedding.tokens import pack
 from documents.exceptions import UnreadableDocument
 from documents.files import local_copy
 from documents.models import Document, Embedding, EmbeddingSpace, Stage, Status
@@ -28,7 +29,7 @@ from documents.parsing.pictures.recognition import recognise
 from documents.parsing.types import ParsedDocument
 from documents.quality import Quality, assess
 from documents.spaces import ensure_active_space
-from documents.storing import Superseded
+from documents.storing import SpaceSwitched, StoredVector, Superseded
 from documents.uploads import clean_title
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def process(claim: Claim) -> None:
         storing.store(claim.document.pk, claim.version, claim.space, new)
     except Superseded:
         logger.info("%s was cancelled, replaced or deleted on its way", claim.document.pk)
+        return
+    except SpaceSwitched:
+        logger.info("another model took over while %s was on its way: once more", claim.document.pk)
+        process(replace(claim, space=ensure_active_space()))
         return
     seconds = time.perf_counter() - started
     metrics.document_processing_seconds.labels(claim.document.kind).observe(seconds)
@@ -152,7 +157,7 @@ def title_of(document: Document, parsed: ParsedDocument) -> str:
 
 
 def embed(claim: Claim, passages: Sequence[Passage]) -> Vectors:
-    """Content hash → unit vector, for each text that is not stored of this document already."""
+    """By content hash, for each text that is not stored of this document already."""
     stored = Embedding.objects.filter(document=claim.document, space=claim.space)
     known = set(stored.values_list("chunk__content_hash", flat=True))
     missing = {each.content_hash: each for each in passages if each.content_hash not in known}
@@ -162,8 +167,9 @@ def embed(claim: Claim, passages: Sequence[Passage]) -> Vectors:
     report(claim, Stage.EMBEDDING, CHUNKED, 0, len(ordered))
     for begin in range(0, len(ordered), EMBED_STEP):
         step = ordered[begin : begin + EMBED_STEP]
-        embedded = get_passage_embedder(claim.space.model).embed([passage.context for passage in step])
-        vectors.update(zip((passage.content_hash for passage in step), embedded, strict=True))
+        encoded = get_passage_embedder(claim.space.model).encode([passage.context for passage in step])
+        for passage, encoding in zip(step, encoded, strict=True):
+            vectors[passage.content_hash] = StoredVector(encoding.vector, pack(encoding.tokens))
         percent = CHUNKED + (EMBEDDED - CHUNKED) * len(vectors) // len(ordered)
         report(claim, Stage.EMBEDDING, percent, len(vectors), len(ordered))
     return vectors

@@ -89,17 +89,19 @@ def bm25_available(cursor: Any) -> bool:
 
 
 def backend() -> Backend:
-    """What the lexical leg can use now. Asked for every search: a restart of the server changes it.
+    """What the lexical legs can use now. Asked for every search: a restart of the server changes it.
 
-    The comment on the passages' index speaks for all: they are checked and rebuilt together.
+    All serve by BM25 or none does, so that scores of one search are of one kind. The comment on the
+    passages' index speaks for all: they are checked and rebuilt together.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, to_regclass(%s)",
-            [PASSAGES.bm25, PASSAGES.bm25],
+            f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, "
+            "to_regclass(%s) IS NOT NULL AND to_regclass(%s) IS NOT NULL",
+            [PASSAGES.bm25, PASSAGES.bm25, IDENTITIES.bm25],
         )
-        comment, started, index = cursor.fetchone()
-    if index is None:
+        comment, started, complete = cursor.fetchone()
+    if not complete:
         return "tsvector"
     return "bm25" if comment == sound_since(started) else "stale"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 document_processing_seconds = Histogram(
     "document_processing_seconds",
@@ -23,4 +23,10 @@ model_load_seconds = Histogram(
     "Time to load the embedding model, once per process.",
     ["engine"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+embedding_space_built_ratio = Gauge(
+    "embedding_space_built_ratio",
+    "Share of the passages that have their vector in a space, as its last builder knew it: 0 to 1.",
+    ["space"],
+    multiprocess_mode="mostrecent",
 )

@@ -378,7 +378,8 @@ class EmbeddingSpace(models.Model):
     dimensions = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.BUILDING)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    #: When it began to serve, the last time; a rollback goes to the one before.
+    #: When somebody made it serve, the last time; empty for the portal's own choice. A rollback goes to the
+    #: one before.
     activated_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:

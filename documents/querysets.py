@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Container
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -18,7 +21,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
-from documents import lexical
+from documents import lexical, vector_scan
+from documents.phrases import conditions
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -122,6 +126,32 @@ class DocumentQuerySet(models.QuerySet[Any]):
             found = found.filter(Q(title__icontains=text) | Q(filename__icontains=text))
         return found
 
+    def described(
+        self,
+        *,
+        documents: Container[UUID] = (),
+        tags: Container[str] = (),
+        kinds: Container[str] = (),
+        titles: Container[str] = (),
+        since: date | None = None,
+        before: date | None = None,
+    ) -> Self:
+        """The filters of a search: any of each, ``since`` included; empty ones do not filter."""
+        found = self
+        if documents:
+            found = found.filter(pk__in=list(documents))
+        if tags:
+            found = found.filter(tags__overlap=list(tags))
+        if kinds:
+            found = found.filter(kind__in=list(kinds))
+        if titles:
+            found = found.filter(reduce(or_, (Q(title__icontains=title) for title in titles)))
+        if since:
+            found = found.filter(dated__gte=since)
+        if before:
+            found = found.filter(dated__lt=before)
+        return found
+
 
 @contextmanager
 def snapshot() -> Iterator[None]:
@@ -140,14 +170,8 @@ def snapshot() -> Iterator[None]:
 
 # --- Passages: the two legs of retrieval ------------------------------------------------------
 
-#: Candidates the HNSW scan keeps; pgvector's own limit is 1,000.
-EF_SEARCH = 100
-EF_SEARCH_LIMIT = 1000
-#: Up to so many allowed rows are scanned exactly.
-EXACT_ROWS = 10_000
-
 #: (primary key of the passage, score; higher is better), best first.
-Scored = list[tuple[int, float]]
+Scored = vector_scan.Scored
 
 
 class PassageQuerySet(models.QuerySet[Any]):
@@ -159,10 +183,13 @@ class PassageQuerySet(models.QuerySet[Any]):
     """
 
     _joinable: Q = Q()
+    _collections: CollectionQuerySet | None = None
+    _documents: DocumentQuerySet | None = None
 
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]
         clone._joinable = self._joinable
+        clone._collections, clone._documents = self._collections, self._documents
         return clone
 
     def visible_to(self, user: User, *, collections: Container[str] = ()) -> Self:
@@ -172,7 +199,9 @@ class PassageQuerySet(models.QuerySet[Any]):
         allowed = Collection.objects.visible_to(user)
         if collections:
             allowed = allowed.filter(slug__in=list(collections))
-        return self._within(Q(collection_id__in=allowed.order_by().values("pk")))
+        found = self._within(Q(collection_id__in=allowed.order_by().values("pk")))
+        found._collections = allowed
+        return found
 
     def of_documents(
         self,
@@ -180,18 +209,19 @@ class PassageQuerySet(models.QuerySet[Any]):
         documents: Container[UUID] = (),
         tags: Container[str] = (),
         kinds: Container[str] = (),
+        titles: Container[str] = (),
+        since: date | None = None,
+        before: date | None = None,
     ) -> Self:
-        """Only passages of these documents, of any of these tags, of any of these types."""
+        """Only passages of these documents, of any of these tags, types or titles, dated in this time."""
         from documents.models import Document
 
-        meant = Document.objects.all()
-        if documents:
-            meant = meant.filter(pk__in=list(documents))
-        if tags:
-            meant = meant.filter(tags__overlap=list(tags))
-        if kinds:
-            meant = meant.filter(kind__in=list(kinds))
-        return self._within(Q(document_id__in=meant.order_by().values("pk")))
+        meant = Document.objects.described(
+            documents=documents, tags=tags, kinds=kinds, titles=titles, since=since, before=before
+        )
+        found = self._within(Q(document_id__in=meant.order_by().values("pk")))
+        found._documents = meant
+        return found
 
     def _within(self, condition: Q) -> Self:
         row_by_row = Case(
@@ -265,11 +295,37 @@ class ChunkQuerySet(LexicalQuerySet):
 
     _index = lexical.PASSAGES
 
+    def saying(self, phrases: Sequence[str] = (), without: Sequence[str] = ()) -> Self:
+        """Passages that hold each phrase and none of ``without``: word for word, folded."""
+        found = self
+        for condition in conditions(phrases, without):
+            found = found._within(condition)
+        return found
+
+    def lexical_scores(
+        self, terms: Sequence[str], chunk_ids: Iterable[int], backend: lexical.Backend
+    ) -> dict[int, float]:
+        """How well these passages match ``terms``, whatever their rank; 0 where no term is in them."""
+        rows = self.filter(pk__in=list(chunk_ids))
+        if not terms:
+            return dict.fromkeys(rows.values_list("pk", flat=True), 0.0)
+        if backend == "tsvector":
+            wanted = SearchQuery(" or ".join(terms), search_type="websearch", config=lexical.TEXT_CONFIG)
+            return dict(
+                rows.annotate(score=SearchRank(TextVector("terms"), wanted)).values_list("pk", "score")
+            )
+        score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
+        return {pk: -found for pk, found in rows.annotate(score=score).values_list("pk", "score")}
+
 
 class IdentityQuerySet(LexicalQuerySet):
     """The document leg: which documents a query means."""
 
     _index = lexical.IDENTITIES
+
+    def named_by(self, terms: Sequence[str], k: int, backend: lexical.Backend) -> list[tuple[UUID, float]]:
+        """The ``k`` documents that ``terms`` name best, with scores (higher is better)."""
+        return [(UUID(str(pk)), score) for pk, score in self.lexical(terms, k, backend)]
 
 
 class WordQuerySet(models.QuerySet[Any]):
@@ -282,24 +338,23 @@ class EmbeddingQuerySet(PassageQuerySet):
     def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
         """The ``k`` passages nearest to ``vector`` by cosine, or all allowed ones where fewer are.
 
-        Few allowed rows are scanned exactly: that costs milliseconds, and the graph may hardly connect them
-        (those of a small collection that stands apart from a large one are reached late or never).
-        The HNSW scan stops at ``hnsw.max_scan_tuples``: when it comes back short, exactly as well.
+        Narrowed by ``visible_to`` and ``of_documents`` and by nothing else: raises ``ValueError``.
         """
-        if self.are_few(space):
-            return self.by_scan(vector, space, k).rows()
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), "
-                "set_config('hnsw.ef_search', %s, true)",
-                [str(min(max(EF_SEARCH, k), EF_SEARCH_LIMIT))],
-            )
-            found = self.by_index(vector, space, k).rows()
-        return found if len(found) == k else self.by_scan(vector, space, k).rows()
+        return vector_scan.nearest(self.scope(), vector, space=space, k=k)
 
-    def are_few(self, space: EmbeddingSpace) -> bool:
-        allowed = self.filter(self._joinable, space_id=space.pk).values("pk")
-        return not allowed[EXACT_ROWS : EXACT_ROWS + 1].exists()
+    def exact(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+        """The same, with every allowed row measured."""
+        return vector_scan.exact(self.scope(), vector, space=space, k=k)
+
+    def scope(self) -> vector_scan.Scope:
+        """What is allowed, with the collections looked up."""
+        from documents.models import Collection
+
+        known = [self._collections, self._documents]
+        if len(self.query.where.children) != sum(each is not None for each in known):
+            raise ValueError("The graph is narrowed by visible_to and of_documents only, each once.")
+        allowed = Collection.objects.all() if self._collections is None else self._collections
+        return vector_scan.Scope(tuple(allowed.order_by().values_list("pk", flat=True)), self._documents)
 
     def by_index(self, vector: Any, space: EmbeddingSpace, k: int) -> Self:
         """Ordered by the very expression of the space's partial index, its space named."""
@@ -311,6 +366,22 @@ class EmbeddingQuerySet(PassageQuerySet):
         distance = distance_in(space, vector) + Value(0.0)
         allowed = self.filter(self._joinable, space_id=space.pk)
         return allowed.annotate(distance=distance).order_by("distance")[:k]
+
+    def measured(
+        self, vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]
+    ) -> list[tuple[int, UUID, float]]:
+        """Passage, document and cosine to ``vector``, of those of these passages that the space holds."""
+        found = self.filter(space_id=space.pk, chunk_id__in=list(chunk_ids))
+        rows = found.annotate(distance=distance_in(space, vector))
+        return [
+            (pk, document, 1.0 - distance)
+            for pk, document, distance in rows.values_list("chunk_id", "document_id", "distance")
+        ]
+
+    def token_vectors(self, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> dict[int, bytes]:
+        """The packed vectors of the passages' tokens (``embedding.tokens``), where there are any."""
+        found = self.filter(space_id=space.pk, chunk_id__in=list(chunk_ids), tokens__isnull=False)
+        return {pk: bytes(tokens) for pk, tokens in found.values_list("chunk_id", "tokens")}
 
     def rows(self) -> Scored:
         return [(pk, 1.0 - distance) for pk, distance in self.values_list("chunk_id", "distance")]

@@ -12,20 +12,22 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from documents import progress
+from documents import progress, vocabulary
 from documents.chunking import Passage
+from documents.identity import day_of
 from documents.models import Chunk, Document, Embedding, EmbeddingSpace, Page, Stage, Status
 from documents.parsing.types import ParsedDocument
 from documents.quality import Quality
-from documents.services import touch_corpus
+from documents.services import document_identify, touch_corpus
+from documents.spaces import is_serving
 from documents.uploads import discard_former_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    #: Content hash → unit vector, of the texts that were not stored before.
-    Vectors = dict[str, NDArray[np.float32]]
+    #: By content hash, of the texts that were not stored before.
+    Vectors = dict[str, "StoredVector"]
 
 #: Rows in one statement.
 STEP = 500
@@ -45,6 +47,18 @@ class Superseded(Exception):
     """The document was cancelled, replaced or deleted while it was on its way."""
 
 
+class SpaceSwitched(Exception):
+    """Another space serves since the vectors were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A passage's unit vector, and those of its tokens as ``embedding.tokens`` packs them."""
+
+    vector: NDArray[np.float32]
+    tokens: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class NewContent:
     """What a document is to hold; ``notice`` is what its reader should know besides the quality."""
@@ -58,22 +72,29 @@ class NewContent:
 
 
 def store(pk: UUID, version: int, space: EmbeddingSpace, new: NewContent) -> None:
-    """Commit it. Raises ``Superseded`` when the document no longer waits for this ``version``."""
+    """Commit it. Raises ``Superseded`` when the document no longer waits for this ``version``.
+
+    Raises ``SpaceSwitched`` when ``space`` does not serve any more: its passages would not be found.
+    """
     with transaction.atomic():
         document = Document.objects.select_for_update(no_key=True).filter(pk=pk).first()
         if document is None or document.content_version != version or document.status != Status.PROCESSING:
             raise Superseded
+        if not is_serving(space):
+            raise SpaceSwitched
         document.pages.all().delete()
         Page.objects.bulk_create(pages_of(document, new.parsed), batch_size=STEP)
         replace_passages(document, space, new)
         finish(document, new)
+        document_identify(document=document)
         touch_corpus(document.collection_id)
     progress.announce(document)
 
 
 def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent) -> None:
     """Passages whose words are the same stay, with their vectors; the others go, and new ones come."""
-    vectors: dict[str, Any] = {**stored_vectors(document, space, new), **new.vectors}
+    before = vocabulary.words_of(document.pk)
+    vectors = {**stored_vectors(document, space, new), **new.vectors}
     kept = passages_by_words(document, space)
     moved: list[dict[str, Any]] = []
     added: list[Chunk] = []
@@ -89,6 +110,7 @@ def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent)
     Embedding.objects.bulk_create(
         [embedding_of(row, space, vectors[row.content_hash]) for row in rows], batch_size=STEP
     )
+    vocabulary.exchange(document.collection_id, before, vocabulary.words_of(document.pk))
 
 
 def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[tuple[str, str], list[int]]:
@@ -100,13 +122,14 @@ def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[tupl
     return kept
 
 
-def stored_vectors(document: Document, space: EmbeddingSpace, new: NewContent) -> dict[str, Any]:
+def stored_vectors(document: Document, space: EmbeddingSpace, new: NewContent) -> Vectors:
     """Of texts that are stored already, and now stand in the document more often than before."""
     wanted = {passage.content_hash for passage in new.passages} - new.vectors.keys()
     if not wanted:
         return {}
     rows = Embedding.objects.filter(document=document, space=space, chunk__content_hash__in=wanted)
-    return dict(rows.values_list("chunk__content_hash", "vector"))
+    found = rows.values_list("chunk__content_hash", "vector", "tokens")
+    return {content_hash: StoredVector(vector, tokens) for content_hash, vector, tokens in found}
 
 
 def move(places: Sequence[Mapping[str, Any]]) -> None:
@@ -142,13 +165,14 @@ def chunk_of(document: Document, passage: Passage, language: str) -> Chunk:
     )
 
 
-def embedding_of(chunk: Chunk, space: EmbeddingSpace, vector: Any) -> Embedding:
+def embedding_of(chunk: Chunk, space: EmbeddingSpace, stored: StoredVector) -> Embedding:
     return Embedding(
         chunk=chunk,
         space=space,
         document_id=chunk.document_id,
         collection_id=chunk.collection_id,
-        vector=vector,
+        vector=stored.vector,
+        tokens=stored.tokens,
     )
 
 
@@ -176,6 +200,7 @@ def finish(document: Document, new: NewContent) -> None:
     document.metadata = {**new.parsed.metadata, **kept_metadata(document)}
     document.page_count, document.chunk_count = len(new.parsed.pages), len(new.passages)
     document.language, document.quality = quality.language, quality.verdict
+    document.dated = day_of(new.parsed.metadata)
     document.characters_per_page = quality.characters_per_page
     document.blank_share, document.garbled_share = quality.blank_share, quality.garbled_share
     document.notice = " ".join(filter(None, (quality.advice, new.notice)))

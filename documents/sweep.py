@@ -1,14 +1,19 @@
-"""The sweep: no document waits for a job that is dead or was never there."""
+"""The sweep: no document waits for a job that is dead or was never there. And what runs now and then."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
@@ -31,17 +36,25 @@ def sweep() -> int:
 
 def requeue_stalled() -> int:
     """One sweep at a time: two would hand on the same job twice, the second time from a living worker."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext('documents.sweep'))")
-        if not cursor.fetchone()[0]:
-            return 0
-        try:
-            stalled = stalled_jobs()
-            for job_id, document_id in stalled:
-                requeue(job_id, document_id)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext('documents.sweep'))")
+    with alone("documents.sweep") as first:
+        stalled = stalled_jobs() if first else []
+        for job_id, document_id in stalled:
+            requeue(job_id, document_id)
     return len(stalled)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[bool]:
+    """Whether no other process is within; a lock that dies with its connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name])
+        first = bool(cursor.fetchone()[0])
+    try:
+        yield first
+    finally:
+        if first:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
 
 
 def stalled_jobs() -> list[tuple[int, UUID]]:
@@ -84,3 +97,24 @@ def enqueue_forgotten() -> int:
             logger.warning("%s had no job; queued again", document.pk)
             tasks.enqueue(document.pk)
     return len(forgotten)
+
+
+def run_periodic() -> list[str]:
+    """Call what is due of the setting ``PERIODIC``: dotted path → seconds; which were called.
+
+    One process at a time, whatever the number of workers. When something was called last is kept in Redis:
+    without it nothing is due. What raises is logged, and called again when its time has come.
+    """
+    with alone("documents.periodic") as first:
+        due = [path for path, seconds in settings.PERIODIC.items() if is_due(path, seconds)] if first else []
+        for path in due:
+            try:
+                import_string(path)()
+            except Exception:  # the others have nothing to do with it
+                logger.exception("%s failed", path)
+    return due
+
+
+def is_due(path: str, seconds: int) -> bool:
+    """Whether ``path`` was not called within ``seconds``; from now on it was."""
+    return bool(cache.add(f"periodic:{path}", 1, timeout=seconds))

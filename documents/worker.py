@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from documents import lexical, stored_files
-from documents.sweep import HEARTBEAT_SECONDS, STALLED_SECONDS, sweep
+from documents.sweep import HEARTBEAT_SECONDS, STALLED_SECONDS, run_periodic, sweep
 from documents.tasks import QUEUE, connection_lost
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ async def work(*, concurrency: int, wait: bool, signals: bool = True) -> None:
     assert isinstance(app.connector, DjangoConnector)
     worker_app = app.with_connector(app.connector.get_worker_connector())
     async with worker_app.open_async():
-        sweeper = asyncio.create_task(keep_sweeping())
+        beside = [asyncio.create_task(keep_sweeping()), asyncio.create_task(keep_calling())]
         try:
             await worker_app.run_worker_async(
                 queues=[QUEUE],
@@ -44,9 +44,10 @@ async def work(*, concurrency: int, wait: bool, signals: bool = True) -> None:
                 shutdown_graceful_timeout=20.0,
             )
         finally:
-            sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeper
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
 
 async def keep_sweeping() -> None:
@@ -57,6 +58,13 @@ async def keep_sweeping() -> None:
         if time.monotonic() - looked_at > ABANDONED_SECONDS:
             await quietly(stored_files.remove_abandoned)
             looked_at = time.monotonic()
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def keep_calling() -> None:
+    """What is due of the setting ``PERIODIC``. Beside the sweep: an audit may take minutes."""
+    while True:
+        await quietly(run_periodic)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

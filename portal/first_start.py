@@ -109,4 +109,4 @@ def prepare_model() -> None:
         onnx_file(weights.locate(model), model_card(model))
     except EmbeddingUnavailable:
         # Another model than the packaged one: its file has to be made once, where ml is installed.
-        call_command("prepare_models", model=model)
+        call_command("prepare_models", model=model, reranker="")

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from portal.accounts.authentication import bearer_secret, user_for_token
 from portal.problems import problem
+from search.audit import LastAudit
 
 request_latency_seconds = Histogram(
     "request_latency_seconds",
@@ -35,6 +36,7 @@ def registry() -> CollectorRegistry:
         return REGISTRY
     gathered = CollectorRegistry()
     MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
+    gathered.register(LastAudit())
     return gathered
 
 

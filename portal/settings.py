@@ -178,8 +178,11 @@ UPLOAD_LIMIT = UPLOAD_LIMIT_MB * 1024 * 1024
 INTEGRITY_CHECKS = [
     "documents.integrity.rows.CHECKS",
     "documents.integrity.outside.CHECKS",
+    "documents.integrity.vocabulary.CHECKS",
     "search.integrity.CHECKS",
 ]
+#: What the workers' sweep calls: dotted path → seconds between two calls.
+PERIODIC = {"search.golden.sweep": 60, "search.audit.daily": 24 * 60 * 60}
 
 # --- People ---------------------------------------------------------------------------------
 

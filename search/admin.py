@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from documents.curation import ReadOnlyAdmin
+from search import golden_admin  # noqa: F401 - registers golden questions, runs and tunings
 from search.models import Answer, Citation, Conversation, Feedback
 
 

@@ -16,11 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from documents.api_access import AnyAccept, Pages, caller, checked, page_of
+from documents.api_access import AnyAccept, Pages, caller, checked, page_of, visible_document
 from search import answers, pipeline, sse
 from search.exceptions import GenerationFailed
+from search.facets import facets_of
 from search.models import Answer, Conversation
-from search.representation import answer_json, replay_json, search_json
+from search.representation import answer_json, replay_json, search_json, trace_json
 from search.serializers import (
     AnswerSerializer,
     ConversationSerializer,
@@ -30,8 +31,12 @@ from search.serializers import (
     SearchQuery,
     SearchSerializer,
     ThreadSerializer,
+    TraceSerializer,
+    WhyQuery,
     search_request,
+    why_request,
 )
+from search.why import searcher, why
 
 RESUME_PARAMETER = OpenApiParameter("Last-Event-ID", int, "header", description="The last one received.")
 
@@ -52,8 +57,24 @@ class SearchView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The passages that answer a query best, among the documents that the caller may see."""
-        wanted = search_request(checked(SearchQuery, request.query_params))
-        return Response(search_json(pipeline.search(request=wanted, user=caller(request))))
+        given, user = checked(SearchQuery, request.query_params), caller(request)
+        wanted = search_request(given)
+        result = pipeline.search(request=wanted, user=user)
+        facets = facets_of(wanted, user) if given["facets"] else None
+        return Response(search_json(result, facets=facets, raw=user.is_staff))
+
+
+class WhyView(APIView):
+    @extend_schema(
+        operation_id="search_why", parameters=[WhyQuery], responses=TraceSerializer, tags=["search"]
+    )
+    def get(self, request: Request) -> Response:
+        """One document on its way through a search: at which stage it was lost, or where it is found."""
+        given = checked(WhyQuery, request.query_params)
+        document = visible_document(request, given["document"])
+        user = searcher(caller(request), document, given.get("as", ""))
+        trace = why(request=why_request(given), document=document, user=user)
+        return Response(trace_json(trace, given["q"]))
 
 
 class AnswersView(APIView):

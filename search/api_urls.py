@@ -8,6 +8,7 @@ from search import api
 
 urlpatterns = [
     path("search/", api.SearchView.as_view(), name="api-search"),
+    path("search/why/", api.WhyView.as_view(), name="api-search-why"),
     path("answers/", api.AnswersView.as_view(), name="api-answers"),
     path("answers/<uuid:pk>/", api.AnswerView.as_view(), name="api-answer"),
     path("answers/<uuid:pk>/events/", api.EventsView.as_view(), name="api-answer-events"),

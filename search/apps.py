@@ -5,4 +5,9 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
+        from prometheus_client import REGISTRY
+
         from search import receivers  # noqa: F401 - connects them
+        from search.audit import LastAudit
+
+        REGISTRY.register(LastAudit())

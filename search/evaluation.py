@@ -2,52 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.utils.text import slugify
 
 from documents.chunking import ChunkOptions
 from documents.ingest import ingest_paths
 from documents.models import Chunk, Collection
+from documents.spaces import serving_model
 from search import fusion, pipeline
 from search.exceptions import BadRequest
 from search.generation.registry import get_generator
-from search.scores import exact_match, mean, percentile, ratio, retrieval_scores, token_f1
+from search.metrics import Stopwatch
+from search.models import Tuning
+from search.questions import Place, Question, parsed
+from search.reranking.registry import reranker_name
+from search.scores import (
+    exact_match,
+    mean,
+    percentile,
+    ratio,
+    retrieval_intervals,
+    retrieval_scores,
+    token_f1,
+)
 from search.types import Filters, Mode, Outcome, Rerank, SearchRequest, SearchResult
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Report = Callable[[int, int], None]
-Place = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One line of ``questions.jsonl``."""
-
-    text: str
-    relevant: tuple[tuple[str, int | None], ...]
-    answer: str
-    answerable: bool
-
-    @property
-    def documents(self) -> set[str]:
-        return {name for name, _ in self.relevant}
-
-    @property
-    def pages(self) -> set[Place]:
-        return {(name, page) for name, page in self.relevant if page is not None}
-
-    def holds(self, place: Place) -> bool:
-        """Whether this passage's page is one that answers; where no page is given, its document."""
-        return place in self.pages or (place[0], None) in self.relevant
 
 
 @dataclass(slots=True)
@@ -66,6 +54,18 @@ class Tally:
     f1: list[float] = field(default_factory=list)
     exact: list[float] = field(default_factory=list)
 
+    def add_search(self, question: Question, ranked: Sequence[Place], took_ms: float) -> None:
+        """``ranked``: where each passage that was found stands, best first."""
+        self.search_ms.append(took_ms)
+        if question.documents:
+            self.documents.append((once(name for name, _ in ranked), question.documents))
+        if question.pages:
+            self.pages.append((once(ranked), question.pages))
+
+    @property
+    def levels(self) -> dict[str, list[tuple[list[Hashable], set[Any]]]]:
+        return {"document": self.documents, "page": self.pages}
+
 
 def evaluate(
     folder: Path,
@@ -77,7 +77,7 @@ def evaluate(
     report: Report | None = None,
 ) -> dict[str, Any]:
     """The report of one run. The corpus goes into the collection ``eval-<folder name>``, once."""
-    questions = list(read_questions(folder / "questions.jsonl"))
+    questions = read_questions(folder / "questions.jsonl")
     collection = corpus(folder, user)
     user = collection.owner  # whoever evaluated this folder first: others may not see it
     places = places_of(collection)
@@ -95,25 +95,18 @@ def evaluate(
         "questions": len(questions),
         "documents": len({name for name, _ in places.values()}),
         "chunks": len(places),
-        "retrieval": {
-            "document": retrieval_scores(tally.documents),
-            "page": retrieval_scores(tally.pages),
-        },
+        "retrieval": {level: retrieval_scores(rankings) for level, rankings in tally.levels.items()},
+        "intervals": {level: retrieval_intervals(rankings) for level, rankings in tally.levels.items()},
         "answers": answer_scores(tally) if answers else None,
         "latency_ms": latencies(tally),
-        "settings": produced_by(mode, rerank),
+        "settings": {**produced_by(mode, rerank), "tuning": Tuning.for_search([collection.slug])},
     }
 
 
-def read_questions(path: Path) -> Iterator[Question]:
+def read_questions(path: Path) -> list[Question]:
     if not path.is_file():
         raise BadRequest(f"There is no {path}.")
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            given = json.loads(line)
-            relevant = tuple((str(r["document"]), r.get("page")) for r in given.get("relevant", []))
-            answerable = given.get("answerable", bool(relevant))
-            yield Question(given["question"], relevant, given.get("answer") or "", answerable)
+    return parsed(path.read_bytes())
 
 
 def corpus(folder: Path, user: User) -> Collection:
@@ -134,7 +127,7 @@ def places_of(collection: Collection) -> dict[int, Place]:
 
 def warm_up(user: User, filters: Filters, mode: Mode, rerank: Rerank) -> None:
     """Models load at first use; that is no part of a search."""
-    pipeline.search(request=SearchRequest("warm up", mode, filters, rerank=rerank), user=user)
+    pipeline.found(SearchRequest("warm up", mode, filters, rerank=rerank), user, Stopwatch())
 
 
 def measure_search(
@@ -143,18 +136,24 @@ def measure_search(
     filters: Filters,
     mode: Mode,
     rerank: Rerank,
-    places: dict[int, Place],
+    places: Mapping[int, Place],
     tally: Tally,
 ) -> None:
+    result = explained(question.text, user, filters, mode, rerank)
+    tally.add_search(question, places_in(result, lambda _: places), result.took_ms)
+
+
+def explained(text: str, user: User, filters: Filters, mode: Mode, rerank: Rerank) -> SearchResult:
     """Search as a user would; the ranking behind the shown results comes from the explanation."""
-    request = SearchRequest(question.text, mode, filters, rerank=rerank, explain=True)
-    result = pipeline.search(request=request, user=user)
-    tally.search_ms.append(result.took_ms)
-    ranked = [places[pk] for pk in full_ranking(result) if pk in places]
-    if question.documents:
-        tally.documents.append((once(name for name, _ in ranked), question.documents))
-    if question.pages:
-        tally.pages.append((once(ranked), question.pages))
+    request = SearchRequest(text, mode, filters, rerank=rerank, explain=True)
+    return pipeline.found(request, user, Stopwatch())
+
+
+def places_in(result: SearchResult, locate: Callable[[list[int]], Mapping[int, Place]]) -> list[Place]:
+    """Where every candidate stands, best first; ``locate`` knows it by the passages' keys."""
+    ranking = full_ranking(result)
+    places = locate(ranking)
+    return [places[pk] for pk in ranking if pk in places]
 
 
 def full_ranking(result: SearchResult) -> list[int]:
@@ -225,9 +224,16 @@ def produced_by(mode: Mode, rerank: Rerank) -> dict[str, Any]:
     return {
         "mode": mode,
         "rerank": rerank,
-        "embedding_model": settings.EMBEDDING_MODEL,
+        "embedding_model": serving_model(),
         "generator": get_generator().name,
-        "reranker": (settings.RERANKER_MODEL or None) if rerank != "off" else None,
-        "fusion": fusion.SETTINGS,
+        **stages(rerank),
+    }
+
+
+def stages(rerank: Rerank) -> dict[str, Any]:
+    """What ranks, beside the embedding model."""
+    return {
+        "reranker": reranker_name(rerank),
+        "fusion": fusion.settings(),
         "chunking": asdict(ChunkOptions()),
     }

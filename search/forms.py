@@ -4,27 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from documents.forms import collection_label, kind_choices
-from documents.models import Collection
+from documents.models import TITLE_LENGTH, Collection
 from search.answers import QUESTION_LENGTH
-from search.types import Filters, Mode, SearchRequest
+from search.exceptions import BadRequest
+from search.narrowing import filters_of, passages_of_one
+from search.query import period
+from search.types import Mode, SearchRequest
+
+QUERY_LENGTH = 1000
 
 MODES = [("hybrid", _("Best of both")), ("vector", _("Meaning")), ("keyword", _("Exact words"))]
 
 
+class PeriodField(forms.CharField):
+    """A year, month or day, as in ``before:`` and ``after:``: its first day and the first day after it."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return period(text) if text else None
+        except BadRequest as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 class SearchForm(forms.Form):
-    q = forms.CharField(required=False, max_length=1000, label=_("Search"))
+    """A search as it stands in an address: the parameters have the names that they have in the API."""
+
+    q = forms.CharField(required=False, max_length=QUERY_LENGTH, label=_("Search"))
     mode = forms.ChoiceField(
         required=False, choices=MODES, label=_("Look for"), widget=forms.RadioSelect, initial="hybrid"
     )
     collection = forms.ChoiceField(required=False, label=_("Collection"))
     type = forms.ChoiceField(required=False, label=_("Type"))
     tag = forms.CharField(required=False, max_length=50, label=_("Tag"))
+    title = forms.CharField(required=False, max_length=TITLE_LENGTH, label=_("Title"))
+    before = PeriodField(required=False, max_length=10, label=_("Before"))
+    after = PeriodField(required=False, max_length=10, label=_("After"))
+    document = forms.UUIDField(required=False, label=_("Document"))
+    per_document = forms.IntegerField(required=False, min_value=0, max_value=100)
+
+    #: What is kept in the address, but has no field on the page.
+    UNSEEN = ("title", "before", "after", "document", "per_document")
+    NARROWING = ("collection", "type", "tag", "title", "before", "after", "document")
 
     def __init__(self, *args: Any, collections: Iterable[Collection], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,17 +61,45 @@ class SearchForm(forms.Form):
         cast(forms.ChoiceField, self.fields["collection"]).choices = [("", _("All collections")), *named]
         cast(forms.ChoiceField, self.fields["type"]).choices = [("", _("Any type")), *kind_choices()]
 
+    def kept(self) -> list[tuple[str, str]]:
+        """For hidden fields: what was given of what has no field."""
+        return [(name, self.data[name]) for name in self.UNSEEN if self.data.get(name)]
+
     def request(self) -> SearchRequest | None:
-        """What to search for; None when there is nothing to look for."""
-        if not self.is_valid() or not self.cleaned_data["q"]:
+        """What to search for; None when there is nothing to look for. Filters alone are something."""
+        if not self.is_valid() or not any(self.cleaned_data[name] for name in ("q", *self.NARROWING)):
             return None
         given = self.cleaned_data
-        filters = Filters(
-            collections=(given["collection"],) if given["collection"] else (),
-            tags=(given["tag"].casefold(),) if given["tag"] else (),
-            kinds=(given["type"],) if given["type"] else (),
+        return SearchRequest(
+            query=given["q"],
+            mode=cast(Mode, given["mode"] or "hybrid"),
+            filters=filters_of(self.listed(), self.documents()),
+            explain=True,
+            per_document=passages_of_one(given["per_document"], self.documents()),
         )
-        return SearchRequest(query=given["q"], mode=cast(Mode, given["mode"] or "hybrid"), filters=filters)
+
+    def documents(self) -> tuple[UUID, ...]:
+        return (self.cleaned_data["document"],) if self.cleaned_data["document"] else ()
+
+    def listed(self) -> dict[str, Any]:
+        """As the API has them, which takes several of each."""
+        given = self.cleaned_data
+        names = ("collection", "type", "tag", "title")
+        several = {name: [given[name]] if given[name] else [] for name in names}
+        return {**several, "before": given["before"], "after": given["after"]}
+
+
+class WhyForm(SearchForm):
+    """A search, and the document that it should have found; ``find`` looks for one by its title."""
+
+    find = forms.CharField(required=False, max_length=TITLE_LENGTH, label=_("Title of the document"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["as"] = forms.CharField(required=False, max_length=150, label=_("As the user"))
+
+    def documents(self) -> tuple[UUID, ...]:
+        return ()
 
 
 class AskForm(forms.Form):

@@ -14,6 +14,7 @@ stage_seconds = Histogram("search_stage_seconds", "Time of each stage.", ["stage
 searches_total = Counter(
     "searches_total", "Searches, by mode and what they had to do without.", ["mode", "degraded"]
 )
+rerank_skipped_total = Counter("search_rerank_skipped_total", "Searches whose first stage was sure.")
 answers_total = Counter("answers_total", "Answers, by how they ended.", ["outcome"])
 first_token_seconds = Histogram("answer_first_token_seconds", "From question to first word.", buckets=BUCKETS)
 answers_running = Gauge("answers_running", "Answers being written.", multiprocess_mode="livesum")
@@ -39,3 +40,14 @@ class Stopwatch:
     def elapsed(self) -> float:
         """Milliseconds since the start."""
         return round((time.perf_counter() - self.started) * 1000, 2)
+
+
+def usual_ms(stage: str) -> float:
+    """Mean milliseconds of a stage in this process, so far."""
+    count = total = 0.0
+    for family in stage_seconds.collect():
+        for sample in family.samples:
+            if sample.labels.get("stage") == stage:
+                total += sample.value if sample.name.endswith("_sum") else 0.0
+                count += sample.value if sample.name.endswith("_count") else 0.0
+    return round(total / count * 1000, 2) if count else 0.0

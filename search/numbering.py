@@ -29,7 +29,8 @@ class Numbering:
             if quote not in self._of_quote and quote.n in self.sources:
                 n = max(self.evidence, default=0) + 1
                 self._of_quote[quote] = n
-                self.evidence[n] = Evidence(n, self.sources[quote.n].hit, quote.start, quote.end)
+                found = Evidence(n, self.sources[quote.n].hit, quote.start, quote.end)
+                self.evidence[n] = found.narrowed()
                 self._quoted.add(n)
         return Sources(tuple(self.evidence.values()))
 
@@ -50,4 +51,4 @@ class Numbering:
 
     def cited_by(self, sentences: Sequence[Sentence]) -> tuple[Evidence, ...]:
         used = {n for sentence in sentences for n in sentence.citations}
-        return tuple(self.evidence[n] for n in sorted(used))
+        return tuple(self.evidence[n].narrowed() for n in sorted(used))

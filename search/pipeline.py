@@ -5,28 +5,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import connection
 
 from documents.models import Chunk
 from documents.querysets import snapshot
+from documents.spaces import serving_model
+from search.diversity import diverse
 from search.exceptions import GenerationFailed
-from search.fusion import SETTINGS as FUSION
-from search.fusion import fuse, normalised
+from search.explanation import explained
+from search.fusion import DEFAULT, Weights, fuse
+from search.fusion import settings as fusion_settings
 from search.generation.base import Generator
 from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
-from search.metrics import Stopwatch, searches_total
+from search.metrics import Stopwatch, rerank_skipped_total, searches_total
+from search.models import Tuning
 from search.numbering import Numbering
+from search.query import understood
+from search.reading import joined
+from search.recent import remember
 from search.reranking.base import Reranker
-from search.reranking.registry import reranker_for
-from search.retrieval import retrieve
+from search.reranking.files import RerankerUnavailable
+from search.reranking.registry import reranker_for, reranker_name
+from search.retrieval import ask, retrieve
+from search.spelling import suggestion
 from search.support import check
 from search.types import (
-    Candidate,
+    Asked,
     DraftSentence,
     Filters,
     GenerationRequest,
@@ -37,6 +45,7 @@ from search.types import (
     Piece,
     Ranked,
     Rerank,
+    Reranking,
     SearchRequest,
     SearchResult,
     Selected,
@@ -47,7 +56,7 @@ from search.types import (
     Token,
     Turn,
 )
-from search.words import clean, content_words
+from search.words import clean, content_words, stem, stems
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -55,10 +64,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVERYTHING = Filters()
-#: Passages that are read to answer a question.
+#: Passages that are found to answer a question, and sources that are read: neighbours are one.
+PASSAGES = 12
 SOURCES = 8
-#: Candidates that a reranker reads.
-RERANK_DEPTH = 50
+#: So many times the results are fetched, for others to take the place of a document's surplus.
+SPREAD = 3
+#: A first hit that is so far above the second, of 1, is not reread.
+SURE = 0.2
 #: A question of fewer content words than this is read together with the one before it.
 FOLLOW_UP_WORDS = 3
 
@@ -66,38 +78,82 @@ FOLLOW_UP_WORDS = 3
 # --- Search ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each stage of one search handed to the next; ``hits`` are all that were fetched."""
+
+    asked: Asked
+    legs: Legs
+    ranked: Sequence[Ranked]
+    reranking: Reranking
+    reranked: Sequence[Hit]
+    hits: Sequence[Hit]
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        return (*self.legs.degraded, *self.reranking.degraded)
+
+
 def search(*, request: SearchRequest, user: User) -> SearchResult:
-    """What ``user`` may see and ``request`` asks for, best first."""
-    return found(request, user, Stopwatch())
+    """What ``user`` may see and ``request`` asks for, best first. Raises ``BadRequest``."""
+    watch = Stopwatch()
+    result = found(request, user, watch)
+    remember(request, user)
+    if is_poor(result):
+        with watch.stage("spelling"):
+            query = understood(request.query, request.filters)
+            result = replace(result, suggestion=suggestion(query, user, raw=request.query))
+    return result
+
+
+def is_poor(result: SearchResult) -> bool:
+    """Whether a word of the query is in none of the results: it may be misspelt."""
+    held = {
+        word for hit in result.hits for word in stems(" ".join((hit.document_title, *hit.heading, hit.text)))
+    }
+    return not {stem(word) for word in content_words(result.request.query)} <= held
 
 
 def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
-    reranker = reranker_for(request.rerank)
-    wanted = max(request.limit, RERANK_DEPTH) if reranker else request.limit
-    with snapshot():
-        legs = retrieve(request, user, watch)
-        with watch.stage("fusion"):
-            ranked = fuse(legs.candidates)
-        with watch.stage("hydrate"):
-            hits = hydrated(ranked[:wanted], user)
-    degraded = legs.degraded
-    if reranker:
-        hits, lost = reordered(reranker, request.query, hits, watch)
-        degraded += lost
-    searches_total.labels(request.mode, "+".join(degraded) or "no").inc()
+    stages = staged(request, user, watch)
+    searches_total.labels(request.mode, "+".join(stages.degraded) or "no").inc()
     return SearchResult(
         request=request,
-        hits=shown(hits[: request.limit], request.query),
-        degraded=degraded,
+        hits=shown(stages.hits[: request.limit], stages.asked.query.text),
+        degraded=stages.degraded,
         took_ms=watch.elapsed(),
         timings=dict(watch.timings),
-        explanation=explained(legs, ranked, reranker, hits, watch) if request.explain else None,
+        explanation=explained(stages, watch) if request.explain else None,
     )
+
+
+def staged(request: SearchRequest, user: User, watch: Stopwatch) -> Stages:
+    """The whole way of a search, with all that its stages saw."""
+    asked = ask(request, watch)
+    reranker = reranker_for(asked)
+    spread = SPREAD if request.per_document else 1
+    wanted = max(request.limit * spread, reranker.depth if reranker else 0)
+    with snapshot():
+        legs = retrieve(asked, user, watch)
+        with watch.stage("fusion"):
+            ranked = fuse(legs, weights_for(asked))
+        with watch.stage("hydrate"):
+            first = hydrated(ranked[:wanted], user)
+        reranked, reranking = reordered(reranker, asked, first, watch)
+    return Stages(asked, legs, ranked, reranking, reranked, diverse(reranked, request.per_document))
+
+
+def weights_for(asked: Asked) -> Weights:
+    """What was learned (``tune``) for the one collection that is searched, else the default."""
+    if asked.request.mode != "hybrid":
+        return DEFAULT
+    learned = Tuning.for_search(asked.query.filters.collections) or {}
+    return replace(DEFAULT, **{name: learned[name] for name in asdict(DEFAULT) if name in learned})
 
 
 def hydrated(ranked: Sequence[Ranked], user: User) -> list[Hit]:
     """The passages of ``ranked`` in that order."""
-    rows = Chunk.objects.visible_to(user).select_related("document").defer("context")
+    rows = Chunk.objects.visible_to(user).select_related("document").defer("context", "terms")
     chunks = rows.in_bulk([entry.chunk_id for entry in ranked])
     return [hit(chunks[entry.chunk_id], entry) for entry in ranked if entry.chunk_id in chunks]
 
@@ -118,53 +174,41 @@ def hit(chunk: Chunk, entry: Ranked) -> Hit:
         content_hash=chunk.content_hash,
         boxes=tuple(tuple(box) for box in chunk.boxes),
         matched=entry.ranks,
+        ordinal=chunk.ordinal,
     )
 
 
 def reordered(
-    reranker: Reranker, query: str, hits: list[Hit], watch: Stopwatch
-) -> tuple[list[Hit], tuple[str, ...]]:
-    """The hits in the reranker's order; in their own when it cannot run, which is reported."""
+    reranker: Reranker | None, asked: Asked, hits: list[Hit], watch: Stopwatch
+) -> tuple[list[Hit], Reranking]:
+    """The first hits in the reranker's order, the rest behind them; all in their own when it cannot run."""
+    if reranker is None or not hits:
+        return hits, Reranking()
+    if asked.request.rerank == "auto" and is_sure(hits):
+        rerank_skipped_total.inc()
+        return hits, Reranking(reranker.name, skipped=True)
     try:
         with watch.stage("rerank"):
-            return reranker.rerank(clean(query), hits), ()
+            first = reranker.rerank(asked.query.text, hits[: reranker.depth])
+    except RerankerUnavailable:  # it told the log, once
+        return hits, Reranking(reranker.name, degraded=("rerank",))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         logger.warning("the reranker %s did not run: %s", reranker.name, error)
-        return hits, ("rerank",)
+        return hits, Reranking(reranker.name, degraded=("rerank",))
+    return [*first, *hits[reranker.depth :]], Reranking(reranker.name, read=len(first))
+
+
+def is_sure(hits: Sequence[Hit]) -> bool:
+    """Whether the first stage needs no second opinion: both legs begin with one passage, far ahead."""
+    ranks = hits[0].matched
+    agreed = ranks.get("vector") == 1 and ranks.get("keyword") == 1
+    return agreed and (len(hits) == 1 or hits[0].score - hits[1].score >= SURE)
 
 
 def shown(hits: Sequence[Hit], query: str) -> tuple[Hit, ...]:
     return tuple(
         replace(each, rank=rank, highlights=highlights(query, each.text)) for rank, each in enumerate(hits, 1)
     )
-
-
-def explained(
-    legs: Legs, ranked: Sequence[Ranked], reranker: Reranker | None, hits: Sequence[Hit], watch: Stopwatch
-) -> dict[str, Any]:
-    """Every stage's candidates, ranks and milliseconds."""
-    return {
-        "legs": {leg: told(candidates) for leg, candidates in legs.candidates.items()},
-        "fused": [
-            {"chunk": entry.chunk_id, "rank": rank, "score": entry.score, "ranks": entry.ranks}
-            for rank, entry in enumerate(ranked, 1)
-        ],
-        "reranker": reranker.name if reranker else None,
-        "reranked": [{"chunk": h.chunk_id, "score": round(h.score, 4)} for h in hits] if reranker else [],
-        "timings": dict(watch.timings),
-    }
-
-
-def told(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
-    """A leg's candidates, scores from 0 to 1 among themselves.
-
-    A BM25 score as it is would tell how rare a word is in everybody's documents.
-    """
-    scores = normalised(candidates)
-    return [
-        {"chunk": each.chunk_id, "rank": each.rank, "score": round(score, 4)}
-        for each, score in zip(candidates, scores, strict=True)
-    ]
 
 
 # --- Answers --------------------------------------------------------------------------------
@@ -195,8 +239,9 @@ def answer_pieces(
     """
     watch = Stopwatch()
     asked = standalone(question, history)
-    result = found(SearchRequest(asked, mode, filters, SOURCES, rerank), user, watch)
-    sheet = Sheet([Source(n, each) for n, each in enumerate(result.hits, 1)], watch, should_stop)
+    result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank), user, watch)
+    read = joined(result.hits)[:SOURCES]
+    sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
     generator = get_generator()
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
@@ -222,13 +267,12 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
 
 
 def produced_by(generator: Generator, mode: Mode, rerank: Rerank, result: SearchResult) -> dict[str, Any]:
-    reranker = reranker_for(rerank)
     return {
         "generator": generator.name,
-        "embedding_model": settings.EMBEDDING_MODEL,
-        "reranker": reranker.name if reranker else None,
+        "embedding_model": serving_model(),
+        "reranker": reranker_name(rerank),
         "mode": mode,
-        "fusion": FUSION,
+        "fusion": fusion_settings(),
         "sources": [each.chunk_id for each in result.hits],
         "degraded": list(result.degraded),
     }

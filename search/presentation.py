@@ -6,20 +6,47 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import ordinal
+from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from documents.highlight import Piece, cut
 from documents.models import Chunk, Document
 from search.models import Answer
+from search.navigation import address
 from search.representation import answer_json
 from search.types import Hit, SearchResult
+from search.why import Trace, TracedPassage
 
 MAX_BOXES = 20
 #: Characters before the first highlighted word that an excerpt may begin with.
 LEAD = 160
 CLOSEST = 3
+#: What people call the stages of a search.
+STAGES = {
+    "vector": gettext_lazy("by meaning"),
+    "keyword": gettext_lazy("by words"),
+    "newest": gettext_lazy("by date"),
+    "document": gettext_lazy("by name"),
+    "fusion": gettext_lazy("together"),
+    "rerank": gettext_lazy("reread"),
+    "result": gettext_lazy("result"),
+}
+#: Those of a trace that are no stage of every search.
+STEPS = {
+    "ready": gettext_lazy("in the portal"),
+    "filters": gettext_lazy("filters"),
+    "access": gettext_lazy("access"),
+    "phrases": gettext_lazy("phrases"),
+    "exclusions": gettext_lazy("excluded words"),
+    "diversity": gettext_lazy("diversity"),
+    "cut": gettext_lazy("result"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +57,64 @@ class ShownHit:
     document: Document | None
     pieces: list[Piece]
     url: str
+    reason: str
+    #: Passages of the same document that gave way to others, told at its last one, and where they all are.
+    held_back: int = 0
+    more_url: str = ""
 
 
-def shown_hits(result: SearchResult, user: User) -> list[ShownHit]:
+def shown_hits(result: SearchResult, user: User, given: QueryDict) -> list[ShownHit]:
     """Hits with their documents, which are fetched in one query."""
-    ids = {hit.document_id for hit in result.hits}
-    documents = Document.objects.visible_to(user).select_related("collection").in_bulk(ids)
-    return [ShownHit(hit, documents.get(hit.document_id), excerpt(hit), hit_url(hit)) for hit in result.hits]
+    last = {hit.document_id: hit.rank for hit in result.hits}
+    documents = Document.objects.visible_to(user).select_related("collection").in_bulk(last)
+    held_back = {each["document"]: each["count"] for each in (result.explanation or {}).get("held_back", ())}
+    return [
+        ShownHit(
+            hit,
+            documents.get(hit.document_id),
+            excerpt(hit),
+            hit_url(hit),
+            reason(hit),
+            held_back.get(str(hit.document_id), 0) if last[hit.document_id] == hit.rank else 0,
+            address(given, document=hit.document_id),
+        )
+        for hit in result.hits
+    ]
+
+
+def reason(hit: Hit) -> str:
+    """Why a passage was found, in words: its ranks in the legs that brought it."""
+    ways = {
+        "vector": _("%(rank)s by meaning"),
+        "keyword": _("%(rank)s by words"),
+        "newest": _("%(rank)s of the newest documents that fit"),
+    }
+    said = [way % {"rank": ordinal(hit.matched[leg])} for leg, way in ways.items() if leg in hit.matched]
+    if rank := hit.matched.get("document"):
+        name = (
+            _("in the document your words name")
+            if rank == 1
+            else _("in the %(rank)s document your words name")
+        )
+        said.append(name % {"rank": ordinal(rank)})
+    return ", ".join(said) or _("near to your words in a document that they name")
+
+
+def shown_trace(trace: Trace) -> dict[str, Any]:
+    """A trace with the names of its steps in words, and its passages with their addresses."""
+    return {
+        "trace": trace,
+        "steps": [(STEPS.get(step.name) or STAGES[step.name], step) for step in trace.steps],
+        "passages": [shown_traced(each, trace.document.pk) for each in trace.passages],
+    }
+
+
+def shown_traced(passage: TracedPassage, document: UUID) -> dict[str, Any]:
+    url = passage_url(
+        document, page=passage.page, chunk=passage.chunk_id, start=passage.start, end=passage.end
+    )
+    ranks = [(STAGES[name], rank) for name, rank in passage.ranks.items()]
+    return {"passage": passage, "ranks": ranks, "url": url}
 
 
 def excerpt(hit: Hit) -> list[Piece]:

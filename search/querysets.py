@@ -1,10 +1,13 @@
-"""How conversations and answers are found: each belongs to the one who asked."""
+"""How conversations and answers are found: each belongs to the one who asked. Golden questions belong to
+the collection that they measure.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -18,3 +21,32 @@ class ConversationQuerySet(models.QuerySet[Any]):
 class AnswerQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Self:
         return self.filter(asked_by=user) if user.is_authenticated else self.none()
+
+
+class GoldenQuestionQuerySet(models.QuerySet[Any]):
+    def manageable_by(self, user: User) -> Self:
+        from documents.models import Collection
+
+        return self.filter(collection__in=Collection.objects.manageable_by(user).values("pk"))
+
+    def askable(self) -> Self:
+        """Those with an expected document that a search in the collection could find."""
+        return self.filter(Exists(expected_here()))
+
+    def without_document(self) -> Self:
+        """Answerable ones that cannot be measured: what was expected is gone, moved or not read yet."""
+        return self.filter(answerable=True).exclude(Exists(expected_here()))
+
+
+def expected_here() -> models.QuerySet[Any]:
+    from search.models import GoldenDocument
+
+    return GoldenDocument.objects.filter(
+        question=OuterRef("pk"), document__collection=OuterRef("collection"), document__chunk_count__gt=0
+    )
+
+
+class GoldenRunQuerySet(models.QuerySet[Any]):
+    def latest_of_each(self) -> Self:
+        """The last run of each collection, whatever became of it."""
+        return self.order_by("collection_id", "-created_at", "-id").distinct("collection_id")

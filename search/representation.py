@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from documents.models import Chunk, Document
 from search.exceptions import SearchError
+from search.explanation import shown
 from search.models import Answer, Citation, Feedback
 from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, Sentence, Sources
 
 if TYPE_CHECKING:
     from documents.querysets import User
     from search.answers import Replay
+    from search.facets import Facets
+    from search.why import Trace
 
 JSON = dict[str, Any]
 
@@ -21,17 +25,42 @@ JSON = dict[str, Any]
 # --- Search ---------------------------------------------------------------------------------
 
 
-def search_json(result: SearchResult) -> JSON:
-    shown: JSON = {
+def search_json(result: SearchResult, *, facets: Facets | None = None, raw: bool = False) -> JSON:
+    """``raw`` shows the legs' own scores, which tell of everybody's documents: for curators."""
+    body: JSON = {
         "query": result.request.query,
         "mode": result.request.mode,
         "degraded": list(result.degraded),
         "took_ms": result.took_ms,
+        "suggestion": result.suggestion,
         "results": [hit_json(hit) for hit in result.hits],
     }
+    if facets is not None:
+        body["facets"] = {name: [asdict(value) for value in values] for name, values in facets.items()}
     if result.explanation is not None:
-        shown["explanation"] = result.explanation
-    return shown
+        body["explanation"] = shown(result.explanation, raw=raw)
+    return body
+
+
+def trace_json(trace: Trace, query: str) -> JSON:
+    return {
+        "query": query,
+        "document": {"id": str(trace.document.pk), "title": trace.document.title},
+        "found": trace.lost_at is None,
+        "lost_at": trace.lost_at,
+        "sentence": trace.sentence,
+        "steps": [asdict(step) for step in trace.steps],
+        "passages": [
+            {
+                "chunk": each.chunk_id,
+                "page": each.page,
+                "heading": list(each.heading),
+                "text": each.text,
+                "ranks": dict(each.ranks),
+            }
+            for each in trace.passages
+        ],
+    }
 
 
 def hit_json(hit: Hit) -> JSON:

@@ -1,80 +1,222 @@
-"""The legs: vector and keyword candidates for a request, and what had to be done without."""
+"""The legs: candidates of vectors, of words and of the documents meant, and what had to be done without."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 from documents import lexical
-from documents.embedding.queries import embed_query
+from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
-from documents.models import Chunk, Embedding
+from documents.models import Chunk, DocumentIdentity, Embedding
 from documents.querysets import PassageQuerySet, Scored
-from documents.spaces import active_space
+from documents.spaces import active_space, check_weights
+from search.browsing import NEWEST, newest
 from search.metrics import Stopwatch
-from search.types import Candidate, Filters, Legs, SearchRequest
-from search.words import clean
+from search.query import understood
+from search.types import Asked, Candidate, Filters, Legs, NamedDocument, SearchRequest, Signals
 
 if TYPE_CHECKING:
     from documents.querysets import User
 
 logger = logging.getLogger(__name__)
 
-MIN_DEPTH = 50
+#: Candidates of each leg; more where more results are asked for.
+DEPTH = 100
 MAX_DEPTH = 200
+#: Documents that a query may name, and those of them whose passages are looked at.
+NAMED = 50
+MEANT = 5
+#: Candidates without a keyword score that are asked for one, best first: each costs 0.05 ms.
+WORDED = 30
+#: Passages with a phrase that are measured by the vector leg; those it brings when it has to leave some out.
+HOLDERS = 1000
+BEFORE_EXCLUSION = 500
+#: So many terms make a quotation.
+QUOTATION_TERMS = 3
+#: What a passage's document counts when the best are chosen.
+DOCUMENT = 0.5
 
 Passages = TypeVar("Passages", bound=PassageQuerySet)
 
 
-def depth(limit: int) -> int:
-    """How many candidates each leg brings for ``limit`` results."""
-    return min(max(MIN_DEPTH, 2 * limit), MAX_DEPTH)
-
-
-def retrieve(request: SearchRequest, user: User, watch: Stopwatch) -> Legs:
-    """Every leg the mode asks for. Without an embedding engine the keyword leg serves alone."""
-    query = clean(request.query)
-    found: dict[str, list[Candidate]] = {}
-    degraded: list[str] = []
-    if request.mode != "keyword" and query:
-        try:
-            found["vector"] = vector_leg(query, request, user, watch)
-        except EmbeddingUnavailable as error:
-            logger.warning("searching by keywords only: %s", error)
-            degraded.append("vector")
-    if request.mode != "vector" or "vector" in degraded:
-        backend = lexical.backend()
-        found["keyword"] = keyword_leg(query, request, user, watch, backend)
-        if backend != "bm25":
-            degraded.append("bm25")
-    return Legs(found, tuple(degraded))
-
-
-def vector_leg(query: str, request: SearchRequest, user: User, watch: Stopwatch) -> list[Candidate]:
+def ask(request: SearchRequest, watch: Stopwatch) -> Asked:
+    """The request, understood and embedded. Without an embedding engine the other legs serve."""
+    with watch.stage("understand"):
+        asked = Asked(request, understood(request.query, request.filters))
+    wants_vector = request.mode != "keyword" or request.rerank == "on"
+    if not asked.query.text or not wants_vector:
+        return asked
     space = active_space()
     if space is None:
-        return []
-    with watch.stage("embed"):
-        vector = embed_query(space.model, query)
+        return asked
+    try:
+        with watch.stage("embed"):
+            check_weights(space)
+            return replace(asked, space=space, encoding=encode_query(space.model, asked.query.text))
+    except EmbeddingUnavailable as error:
+        logger.warning("searching without vectors: %s", error)
+        return replace(asked, degraded=("vector",))
+
+
+def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
+    """Every leg that the mode asks for; a hybrid search knows the scores of all for each candidate."""
+    if not asked.query.text:
+        with watch.stage(NEWEST):
+            return Legs({NEWEST: newest(asked.query, user, depth(asked.request.limit))})
+    mode = asked.request.mode
+    candidates: dict[str, list[Candidate]] = {}
+    degraded = asked.degraded
+    backend = lexical.backend()
+    if mode != "keyword" and "vector" not in degraded:
+        candidates["vector"] = vector_leg(asked, user, watch, backend)
+    if mode != "vector" or "vector" in degraded:
+        candidates["keyword"] = keyword_leg(asked, user, watch, backend)
+        degraded += () if backend == "bm25" else ("bm25",)
+    if mode != "hybrid":
+        return Legs(candidates, degraded=degraded)
+    documents = document_leg(asked, user, watch, backend)
+    with watch.stage("signals"):
+        signals = tuple(signals_of(asked, user, candidates, documents, backend))
+        quoted = covered(asked, candidates["keyword"])
+    return Legs(candidates, signals, documents, quoted, degraded)
+
+
+def depth(limit: int) -> int:
+    """How many candidates each leg brings for ``limit`` results."""
+    return min(max(DEPTH, 2 * limit), MAX_DEPTH)
+
+
+def vector_leg(asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
     with watch.stage("vector"):
-        allowed = narrowed(Embedding.objects.all(), request.filters, user)
-        return candidates(allowed.nearest(vector, space=space, k=depth(request.limit)))
+        return ranked(nearest(asked, user, asked.query.filters, backend))
 
 
-def keyword_leg(
-    query: str, request: SearchRequest, user: User, watch: Stopwatch, backend: lexical.Backend
-) -> list[Candidate]:
+def nearest(asked: Asked, user: User, filters: Filters, backend: lexical.Backend) -> Scored:
+    """The nearest passages that say what the query wants said, and nothing that it does not.
+
+    The graph knows nothing of words. What holds a phrase comes from the lexical index and is measured; else
+    more are brought than are wanted, and those that may not be among them are left out.
+    """
+    if asked.space is None or asked.encoding is None:
+        return []
+    query, k = asked.query, depth(asked.request.limit)
+    allowed = narrowed(Embedding.objects.all(), filters, user)
+    if terms := lexical.terms_of(" ".join(query.phrases)) if query.phrases else []:
+        chunks = narrowed(Chunk.objects.all(), filters, user).saying(query.phrases, query.without)
+        holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, backend)]
+        return allowed.filter(chunk_id__in=holders).by_scan(asked.encoding.vector, asked.space, k).rows()
+    if not (query.phrases or query.without):
+        return allowed.nearest(asked.encoding.vector, space=asked.space, k=k)
+    found = allowed.nearest(asked.encoding.vector, space=asked.space, k=BEFORE_EXCLUSION)
+    among = Chunk.objects.filter(pk__in=[pk for pk, _ in found]).saying(query.phrases, query.without)
+    kept = set(among.values_list("pk", flat=True))
+    return [(pk, score) for pk, score in found if pk in kept][:k]
+
+
+def keyword_leg(asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
+    query = asked.query
     with watch.stage("keyword"):
-        allowed = narrowed(Chunk.objects.all(), request.filters, user)
-        return candidates(allowed.lexical(lexical.terms_of(query), depth(request.limit), backend))
+        allowed = narrowed(Chunk.objects.all(), query.filters, user).saying(query.phrases, query.without)
+        return ranked(allowed.lexical(query.terms, depth(asked.request.limit), backend))
+
+
+def document_leg(
+    asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend
+) -> tuple[NamedDocument, ...]:
+    """The documents that the words of the query name, weighted by how rare these are in names."""
+    with watch.stage("document"):
+        allowed = narrowed(DocumentIdentity.objects.all(), asked.query.filters, user)
+        found = allowed.named_by(asked.query.terms, NAMED, backend)
+    best = found[0][1] if found else 1.0
+    return tuple(NamedDocument(pk, rank, score / best) for rank, (pk, score) in enumerate(found, 1))
+
+
+def signals_of(
+    asked: Asked,
+    user: User,
+    candidates: Mapping[str, Sequence[Candidate]],
+    documents: Sequence[NamedDocument],
+    backend: lexical.Backend,
+) -> Iterable[Signals]:
+    """All that is known of each candidate, and of the nearest passages of the documents meant."""
+    of_leg = {leg: {each.chunk_id: each for each in found} for leg, found in candidates.items()}
+    meant = nearest_in(asked, user, documents[:MEANT], backend)
+    found = {*of_leg.get("vector", ()), *of_leg["keyword"], *(pk for pk, _ in meant)}
+    cosines, document_of = placed(asked, found)
+    named = {each.document_id: each for each in documents}
+    fits = {pk: named.get(document_of[pk]) for pk in found if pk in document_of}
+    words = {pk: each.score for pk, each in of_leg["keyword"].items()}
+    words |= worded(asked, backend, found - words.keys(), cosines, fits)
+    for pk, fit in fits.items():
+        ranks = {leg: each[pk].rank for leg, each in of_leg.items() if pk in each}
+        ranks |= {"document": fit.rank} if fit else {}
+        yield Signals(pk, cosines.get(pk), words.get(pk), fit.score if fit else 0.0, ranks)
+
+
+def covered(asked: Asked, words: Sequence[Candidate]) -> float:
+    """The share of the query's terms in the passage that matches them best; of few words it says nothing."""
+    terms = asked.query.terms
+    if len(terms) < QUOTATION_TERMS or not words:
+        return 0.0
+    held = set(Chunk.objects.values_list("terms", flat=True).get(pk=words[0].chunk_id).split())
+    return sum(term in held for term in terms) / len(terms)
+
+
+def nearest_in(
+    asked: Asked, user: User, documents: Sequence[NamedDocument], backend: lexical.Backend
+) -> Scored:
+    if not documents:
+        return []
+    meant = tuple(each.document_id for each in documents)
+    return nearest(asked, user, replace(asked.query.filters, documents=meant), backend)
+
+
+def placed(asked: Asked, found: Iterable[int]) -> tuple[dict[int, float], dict[int, UUID]]:
+    """The cosine and the document of each passage."""
+    if asked.space is None or asked.encoding is None:
+        rows = Chunk.objects.filter(pk__in=found).values_list("pk", "document_id")
+        return {}, dict(rows)
+    measured = Embedding.objects.measured(asked.encoding.vector, asked.space, found)
+    document_of = {pk: document for pk, document, _ in measured}
+    if rest := set(found) - document_of.keys():
+        document_of |= dict(Chunk.objects.filter(pk__in=rest).values_list("pk", "document_id"))
+    return {pk: score for pk, _, score in measured}, document_of
+
+
+def worded(
+    asked: Asked,
+    backend: lexical.Backend,
+    unknown: Iterable[int],
+    cosines: Mapping[int, float],
+    fits: Mapping[int, NamedDocument | None],
+) -> dict[int, float]:
+    """Keyword scores of passages that the keyword leg did not bring: of those that may come out on top."""
+
+    def promise(pk: int) -> float:
+        fit = fits.get(pk)
+        return cosines.get(pk, 0.0) + DOCUMENT * (fit.score if fit else 0.0)
+
+    best = sorted(unknown, key=promise, reverse=True)[:WORDED]
+    return Chunk.objects.lexical_scores(asked.query.terms, best, backend)
 
 
 def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:
     allowed = passages.visible_to(user, collections=filters.collections)
-    if filters.about_documents:
-        allowed = allowed.of_documents(documents=filters.documents, tags=filters.tags, kinds=filters.kinds)
-    return allowed
+    if not filters.about_documents:
+        return allowed
+    return allowed.of_documents(
+        documents=filters.documents,
+        tags=filters.tags,
+        kinds=filters.kinds,
+        titles=filters.titles,
+        since=filters.since,
+        before=filters.before,
+    )
 
 
-def candidates(scored: Scored) -> list[Candidate]:
+def ranked(scored: Scored) -> list[Candidate]:
     return [Candidate(pk, rank, float(score)) for rank, (pk, score) in enumerate(scored, 1)]

@@ -8,11 +8,21 @@ import string
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 
+import numpy as np
+
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 RECALL_AT = (1, 5, 10, 20)
 CUT = 10
+RESAMPLES = 2000
+#: The middle 95 of 100 resampled means.
+PERCENTILES = (2.5, 97.5)
+SEED = 0
+
+#: What was ranked, best first and each item once, and what of it is relevant.
+Ranking = tuple[Sequence[Hashable], Collection[Hashable]]
+Interval = tuple[float, float]
 
 
 def recall_at(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int) -> float:
@@ -32,17 +42,39 @@ def ndcg(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int = CU
     return gain / best
 
 
-def retrieval_scores(
-    rankings: Sequence[tuple[Sequence[Hashable], Collection[Hashable]]],
-) -> dict[str, float | None]:
-    """Means over (ranked, relevant) pairs, each item ranked once; None when there are none."""
-    found: dict[str, float | None] = {
-        f"recall@{k}": mean(recall_at(ranked, relevant, k) for ranked, relevant in rankings)
-        for k in RECALL_AT
+def measured(rankings: Sequence[Ranking]) -> dict[str, list[float]]:
+    """Each measure of each ranking, in their order."""
+    return {
+        **{
+            f"recall@{k}": [recall_at(ranked, relevant, k) for ranked, relevant in rankings]
+            for k in RECALL_AT
+        },
+        f"mrr@{CUT}": [reciprocal_rank(ranked, relevant) for ranked, relevant in rankings],
+        f"ndcg@{CUT}": [ndcg(ranked, relevant) for ranked, relevant in rankings],
     }
-    found[f"mrr@{CUT}"] = mean(reciprocal_rank(ranked, relevant) for ranked, relevant in rankings)
-    found[f"ndcg@{CUT}"] = mean(ndcg(ranked, relevant) for ranked, relevant in rankings)
-    return found
+
+
+def retrieval_scores(rankings: Sequence[Ranking]) -> dict[str, float | None]:
+    """Means over the rankings; None when there are none."""
+    return {name: mean(values) for name, values in measured(rankings).items()}
+
+
+def retrieval_intervals(rankings: Sequence[Ranking], seed: int = SEED) -> dict[str, Interval | None]:
+    """How far those means carry: ``bootstrap_interval`` of each measure."""
+    return {name: bootstrap_interval(values, seed) for name, values in measured(rankings).items()}
+
+
+def bootstrap_interval(values: Sequence[float], seed: int = SEED) -> Interval | None:
+    """The 95 % percentile bootstrap interval of the mean; None without values.
+
+    The values are drawn with replacement ``RESAMPLES`` times, from a generator that ``seed`` starts.
+    """
+    if not values:
+        return None
+    drawn, numbers = np.asarray(values, dtype=np.float64), np.random.default_rng(seed)
+    means = [drawn[numbers.integers(0, len(drawn), len(drawn))].mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(means, PERCENTILES)
+    return round(float(low), 4), round(float(high), 4)
 
 
 def mean(values: Iterable[float]) -> float | None:

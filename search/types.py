@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from documents.embedding.queries import QueryEncoding
+    from documents.models import EmbeddingSpace
 
 Mode = Literal["hybrid", "vector", "keyword"]
 Rerank = Literal["auto", "on", "off"]
@@ -53,7 +57,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search as it was asked for. ``limit`` is 1 to 100."""
+    """A search as it was asked for. ``query`` may hold operators (``query``); ``limit`` is 1 to 100."""
 
     query: str
     mode: Mode = "hybrid"
@@ -61,6 +65,22 @@ class SearchRequest:
     limit: int = 10
     rerank: Rerank = "auto"
     explain: bool = False
+    #: At most so many passages of one document before the others had their turn; None: no limit.
+    per_document: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was understood and, where a model is wanted and there is one, embedded.
+
+    ``space`` is read once: whatever space serves by the end, a search stays in the one it began in.
+    """
+
+    request: SearchRequest
+    query: Query
+    space: EmbeddingSpace | None = None
+    encoding: QueryEncoding | None = None
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +93,23 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of a passage that any leg brought, before it is weighed.
+
+    ``vector`` is a cosine, ``keyword`` a BM25 score, None where it was not worth asking; ``document`` says
+    from 0 to 1 how well the query names its document. ``ranks`` are its ranks in the legs that brought it.
+    """
+
+    chunk_id: int
+    vector: float | None
+    keyword: float | None
+    document: float
+    ranks: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
-    """A passage after fusion: its score, and its rank in each leg that found it."""
+    """A passage after fusion: its score from 0 to 1, and its rank in each leg that found it."""
 
     chunk_id: int
     score: float
@@ -100,6 +135,19 @@ class Hit:
     boxes: tuple[PageBox, ...] = ()
     highlights: tuple[tuple[int, int], ...] = ()
     matched: dict[str, int] = field(default_factory=dict)
+    ordinal: int = 0
+    #: The passages that were joined into this one (``reading``), in the order of their page.
+    parts: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """What became of the reranker: nothing, skipped, done without, or the number of hits that it read."""
+
+    name: str | None = None
+    read: int = 0
+    skipped: bool = False
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +159,33 @@ class SearchResult:
     degraded: tuple[str, ...]
     took_ms: float
     timings: dict[str, float]
+    #: The query as somebody may have meant it, where a word of it is nowhere to be found.
+    suggestion: str | None = None
     #: With ``explain``: every stage's candidates, ranks and milliseconds.
     explanation: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class NamedDocument:
+    """A document that the words of a query name: rank from 1, score from 0 to 1."""
+
+    document_id: UUID
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Legs:
-    """What retrieval brought: each leg's candidates, best first, and what was missing."""
+    """What retrieval brought: each leg's candidates, best first, and what was missing.
+
+    ``signals`` is of a hybrid search: every candidate with the scores of all legs; ``quoted`` is the share of
+    the query's words that the first keyword candidate holds.
+    """
 
     candidates: dict[str, list[Candidate]]
+    signals: tuple[Signals, ...] = ()
+    documents: tuple[NamedDocument, ...] = ()
+    quoted: float = 0.0
     degraded: tuple[str, ...] = ()
 
 
@@ -203,6 +269,14 @@ class Evidence:
     @property
     def quote(self) -> str:
         return self.hit.text[self.start : self.end]
+
+    def narrowed(self) -> Evidence:
+        """The same words in the passage that holds them, where the hit was joined of several."""
+        first, last = self.hit.start + self.start, self.hit.start + self.end
+        holders = [part for part in self.hit.parts if part.start <= first and last <= part.end]
+        if not holders:
+            return self
+        return Evidence(self.n, holders[0], first - holders[0].start, last - holders[0].start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from search import views
 urlpatterns = [
     path("", views.home, name="home"),
     path("search/", views.search, name="search"),
+    path("search/explain/", views.search_explain, name="search-explain"),
+    path("search/why/", views.search_why, name="search-why"),
     path("ask/", views.ask, name="ask"),
     path("ask/<uuid:pk>/", views.answer_detail, name="answer-detail"),
     path("ask/<uuid:pk>/stop/", views.answer_stop, name="answer-stop"),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Vector = NDArray[np.float32]
     Vectors = NDArray[np.float32]
 
 
@@ -23,6 +24,17 @@ class ModelCard:
     max_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A text's unit vector, shape (dimensions,), and those of its tokens, shape (tokens, dimensions).
+
+    Tokens that the model adds itself are left out; those behind ``card.max_tokens`` are cut.
+    """
+
+    vector: Vector
+    tokens: Vectors
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors. Implementations load their weights at the first call."""
 
@@ -34,6 +46,10 @@ class Embedder(Protocol):
         Longer texts are cut at ``card.max_tokens``. Raises ``EmbeddingUnavailable`` when the engine
         cannot run here.
         """
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """The same with the vectors of the tokens, in one pass of the model."""
         ...
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from documents.embedding.base import ModelCard
+from documents.embedding.base import Encoding, ModelCard
 from documents.embedding.weights import ModelFiles
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ class FakeEmbedder:
             for word in re.findall(r"\w+", text.casefold()):
                 vectors[row, bucket(word, self.card.dimensions)] += 1.0
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Each word is a token."""
+        words = [re.findall(r"\w+", text) or [""] for text in texts]
+        vectors = self.embed(texts)
+        return [Encoding(vector, self.embed(each)) for vector, each in zip(vectors, words, strict=True)]
 
 
 def bucket(word: str, size: int) -> int:

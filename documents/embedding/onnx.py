@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from documents import metrics
-from documents.embedding.base import ModelCard
+from documents.embedding.base import Encoding, ModelCard
 from documents.embedding.batching import length_sorted
 from documents.embedding.tokenizer import load_tokenizer
 from documents.embedding.weights import ModelFiles
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-#: What ``prepare_models`` names the pooled output; the ready-made file has token vectors alone.
+#: What ``prepare_models`` names the outputs; the ready-made file has token vectors alone.
 POOLED_OUTPUT = "sentence_embedding"
+TOKEN_OUTPUT = "token_embeddings"  # noqa: S105 - no secret
 
 
 class OnnxSession:
@@ -40,8 +41,8 @@ class OnnxSession:
         self.inputs = {entry.name for entry in self.session.get_inputs()}
         self.pooled = POOLED_OUTPUT in {entry.name for entry in self.session.get_outputs()}
 
-    def run(self, token_ids: Sequence[Sequence[int]]) -> Vectors:
-        """Pooled vectors of one batch, not yet normalised: (batch, dimensions)."""
+    def run(self, token_ids: Sequence[Sequence[int]]) -> tuple[Vectors, Vectors]:
+        """Of one batch, not yet normalised: (batch, dimensions) and (batch, width, dimensions)."""
         import numpy as np
 
         width = max(len(ids) for ids in token_ids)
@@ -54,11 +55,11 @@ class OnnxSession:
         if "token_type_ids" in self.inputs:
             feed["token_type_ids"] = np.zeros_like(ids)
         if self.pooled:
-            pooled: Vectors = self.session.run([POOLED_OUTPUT], feed)[0]
-            return pooled
-        tokens_out = self.session.run(None, feed)[0]
-        summed = np.einsum("bsd,bs->bd", tokens_out, mask.astype(np.float32))
-        return (summed / mask.sum(axis=1, keepdims=True)).astype(np.float32)
+            pooled, tokens = self.session.run([POOLED_OUTPUT, TOKEN_OUTPUT], feed)
+            return pooled, tokens
+        tokens = self.session.run(None, feed)[0]
+        summed = np.einsum("bsd,bs->bd", tokens, mask.astype(np.float32))
+        return (summed / mask.sum(axis=1, keepdims=True)).astype(np.float32), tokens
 
 
 class OnnxEmbedder:
@@ -81,9 +82,22 @@ class OnnxEmbedder:
         vectors = np.empty((len(texts), self.card.dimensions), dtype=np.float32)
         for batch in length_sorted([len(ids) for ids in encoded]):
             metrics.embedding_batch_passages.observe(len(batch))
-            vectors[batch] = session.run([encoded[index] for index in batch])
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.maximum(norms, 1e-12)
+            vectors[batch], _ = session.run([encoded[index] for index in batch])
+        return unit(vectors)
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        import numpy as np
+
+        session = self._loaded()
+        encoded = session.tokenizer.encode_batch(list(texts))
+        found: dict[int, Encoding] = {}
+        for batch in length_sorted([len(each.ids) for each in encoded]):
+            metrics.embedding_batch_passages.observe(len(batch))
+            vectors, tokens = session.run([encoded[index].ids for index in batch])
+            for index, vector, row in zip(batch, unit(vectors), tokens, strict=True):
+                added = np.array(encoded[index].special_tokens_mask, dtype=bool)
+                found[index] = Encoding(vector, unit(row[: len(added)][~added]))
+        return [found[index] for index in range(len(texts))]
 
     def _loaded(self) -> OnnxSession:
         if self._session is None:
@@ -94,3 +108,11 @@ class OnnxEmbedder:
                     metrics.model_load_seconds.labels("onnx").observe(time.perf_counter() - started)
                     self._session = session
         return self._session
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """The same directions, each of length 1."""
+    import numpy as np
+
+    norms: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors / norms

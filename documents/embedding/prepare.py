@@ -12,7 +12,7 @@ from typing import Any
 
 from documents.embedding import weights
 from documents.embedding.base import ModelCard
-from documents.embedding.onnx import POOLED_OUTPUT, OnnxSession
+from documents.embedding.onnx import POOLED_OUTPUT, TOKEN_OUTPUT, OnnxSession
 from documents.embedding.registry import prepared_folder
 from documents.exceptions import EmbeddingUnavailable
 
@@ -82,7 +82,7 @@ def export(files: weights.ModelFiles, card: ModelCard, target: Path) -> None:
         external_data=False,
         verbose=False,
         input_names=["input_ids", "attention_mask"],
-        output_names=[POOLED_OUTPUT, "token_embeddings"],
+        output_names=[POOLED_OUTPUT, TOKEN_OUTPUT],
         dynamic_shapes=({0: rows, 1: width}, {0: rows, 1: width}),
     )
 
@@ -123,7 +123,7 @@ def check(files: weights.ModelFiles, card: ModelCard, path: Path, texts: Sequenc
     _, model = load_on_cpu(files)
     wanted = model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
     session = OnnxSession(path, files.tokenizer, card.max_tokens)
-    got = session.run([encoding.ids for encoding in session.tokenizer.encode_batch(list(texts))])
+    got, _ = session.run([encoding.ids for encoding in session.tokenizer.encode_batch(list(texts))])
     got = got / np.linalg.norm(got, axis=1, keepdims=True)
     mean = float((wanted * got).sum(axis=1).mean())
     if mean < LEAST_MEAN_COSINE:

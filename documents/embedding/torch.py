@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from documents import metrics
-from documents.embedding.base import ModelCard
+from documents.embedding.base import Encoding, ModelCard
 from documents.embedding.weights import ModelFiles
 from documents.exceptions import EmbeddingUnavailable
 
@@ -39,6 +39,12 @@ class TorchEmbedder:
         )
         return vectors
 
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        model = self._loaded()
+        batch = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
+        rows = model.encode(list(texts), batch_size=batch, output_value=None, show_progress_bar=False)
+        return [encoding_of(row, set(model.tokenizer.all_special_ids)) for row in rows]
+
     def _loaded(self) -> Any:
         if self._model is None:
             with self._lock:
@@ -47,6 +53,20 @@ class TorchEmbedder:
                     self._model = load(self._files)
                     metrics.model_load_seconds.labels("torch").observe(time.perf_counter() - started)
         return self._model
+
+
+def encoding_of(row: Any, special: set[int]) -> Encoding:
+    """One text's features as sentence-transformers gives them, without the tokens that the model adds."""
+    import torch
+
+    pairs = zip(row["input_ids"].tolist(), row["attention_mask"].tolist(), strict=True)
+    own = [bool(mask) and token not in special for token, mask in pairs]
+    tokens = row["token_embeddings"][torch.tensor(own)]
+    normalise = torch.nn.functional.normalize
+    return Encoding(
+        normalise(row["sentence_embedding"].float(), dim=0).cpu().numpy(),
+        normalise(tokens.float(), dim=1).cpu().numpy(),
+    )
 
 
 def load(files: ModelFiles) -> Any:

@@ -88,10 +88,20 @@ def model_card(model: str) -> ModelCard:
         raise EmbeddingUnavailable(f"{model} has no safetensors file; other formats can run code.")
     return ModelCard(
         name=files.name,
-        revision=file_sha256(weights[0]),
+        revision=revision(files.folder),
         dimensions=dimensions(files.folder),
         max_tokens=max_tokens(files.folder),
     )
+
+
+def revision(folder: Path) -> str:
+    """SHA-256 of the weights; of all that makes the vectors, where that is more than one file and a mean."""
+    files = sorted(folder.rglob("*.safetensors"))
+    pooling = sorted(folder.glob("*_Pooling/config.json"))
+    special = [path for path in pooling if not read_json(path).get("pooling_mode_mean_tokens")]
+    if len(files) == 1 and not special:
+        return file_sha256(files[0])
+    return hashlib.sha256("".join(file_sha256(path) for path in (*files, *special)).encode()).hexdigest()
 
 
 def dimensions(folder: Path) -> int:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 
-from documents import lexical
+from documents import lexical, vocabulary
 
 # Which of Postgres's configurations stems a language; one that it has none for is only split and folded.
 # A text whose language nobody could tell is read as English.
@@ -28,25 +28,29 @@ CREATE FUNCTION text_config(language text) RETURNS text IMMUTABLE PARALLEL SAFE 
 $$
 """
 
-# Accents are folded on both sides, before stemming. "1,577" is one number. A hyphen parts words; a code such as
-# "P-103" is in the index as a whole (p103) and in parts. Scripts without blanks are cut into characters.
+# Accents are folded on both sides, before stemming. "1,577" is one number. A year is parted from what is
+# written to it ("FY2018", "2023Q2"). A hyphen parts words; a code such as "P-103" is in the index as a whole
+# (p103) and in parts. A full stop parts words ("end.Next"). Scripts without blanks are cut into characters.
 PASSAGE_TERMS = r"""
 CREATE FUNCTION passage_terms(language text, content text) RETURNS text
 IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
     WITH folded AS (
-        SELECT regexp_replace(
-            public.unaccent('public.unaccent', content), '(?<=\d),(?=\d{3}(?!\d))', '', 'g') AS text
+        SELECT regexp_replace(regexp_replace(regexp_replace(
+            public.unaccent('public.unaccent', content),
+            '(?<=\d),(?=\d{3}(?!\d))', '', 'g'),
+            '([[:alpha:]])((?:19|20)\d\d)(?!\d)', '\1 \2', 'g'),
+            '(?<!\d)((?:19|20)\d\d)([[:alpha:]])', '\1 \2', 'g') AS text
     ), codes AS (
         SELECT string_agg(replace(code[1], '-', ''), ' ') AS text FROM folded,
             regexp_matches(folded.text, '\m(?:\w+-)*(?:\w*[[:alpha:]]-\d|\w*\d-[[:alpha:]])\w*(?:-\w+)*\M', 'g') AS code
     ), parted AS (
         SELECT regexp_replace(
-            regexp_replace(folded.text, '(?<=\w)[-/](?=\w)', ' ', 'g'),
+            regexp_replace(folded.text, '(?<=\w)[-/](?=\w)|(?<=[[:alpha:]])[.](?=[[:alpha:]])', ' ', 'g'),
             '([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff])', ' \1 ', 'g') AS text FROM folded
     )
     SELECT coalesce(string_agg(lexeme, ' ' ORDER BY position), '')
     FROM parted, codes,
-        unnest(to_tsvector(text_config(language)::regconfig, parted.text || ' ' || coalesce(codes.text, '')))
+        unnest(to_tsvector(public.text_config(language)::regconfig, parted.text || ' ' || coalesce(codes.text, '')))
             AS found(lexeme, positions, weights),
         unnest(positions) AS position
 $$
@@ -156,4 +160,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL("SET CONSTRAINTS ALL IMMEDIATE", migrations.RunSQL.noop),
         migrations.RunPython(create_indexes, drop_indexes),
+        # The words of documents that were read before.
+        migrations.RunSQL(vocabulary.FILL, migrations.RunSQL.noop),
     ]

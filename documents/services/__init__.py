@@ -18,6 +18,7 @@ from documents.services.documents import (
     document_set_source,
     document_update,
 )
+from documents.services.identity import document_identify
 from documents.services.lifecycle import document_cancel, document_fail, documents_retry
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "document_create",
     "document_delete",
     "document_fail",
+    "document_identify",
     "document_reindex",
     "document_replace_file",
     "document_set_source",

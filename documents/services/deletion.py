@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import Storage
 from django.db import transaction
 
-from documents import progress
+from documents import progress, vocabulary
 from documents.models import Deletion, Document
 from documents.services.attached import locked_tree
 from documents.services.collections import corpora_touch
@@ -28,11 +28,12 @@ def document_delete(*, document: Document, user: User | None) -> None:
     the rows are gone for sure. Deleting what is deleted does nothing.
     """
     rows = locked_tree(document.pk)
+    # After the documents, and in one order for all: an indexing job holds its document when it touches the
+    # collection. Before the words go, which other jobs count as well.
+    corpora_touch({row.collection_id for row in rows})
     for row in rows:
         remember(row, user)
         remove(row)
-    # Last, and in one order for all: an indexing job holds its document when it touches the collection.
-    corpora_touch({row.collection_id for row in rows})
 
 
 def remember(document: Document, user: User | None) -> None:
@@ -49,6 +50,7 @@ def remove(document: Document) -> None:
     storage = document.file.storage
     names = {document.file.name, document.indexed_file}
     pk, collection_id = document.pk, document.collection_id
+    vocabulary.exchange(collection_id, vocabulary.words_of(pk))
     document.delete()
     # The admin's history keeps titles, and a title may be a sentence of the text.
     history = LogEntry.objects.filter(

@@ -11,13 +11,23 @@ from django.core.files import File
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.shortcuts import get_object_or_404
 
-from documents import progress
+from documents import progress, vocabulary
 from documents.exceptions import AlreadyThere
-from documents.models import Attachment, Chunk, Collection, Document, Embedding, Stage, Status
+from documents.models import (
+    Attachment,
+    Chunk,
+    Collection,
+    Document,
+    DocumentIdentity,
+    Embedding,
+    Stage,
+    Status,
+)
 from documents.services.attached import locked_tree
-from documents.services.collections import corpora_touch
+from documents.services.collections import corpora_touch, touch_corpus
 from documents.services.deletion import document_delete
 from documents.services.idempotency import document_for_key, remember_key
+from documents.services.identity import document_identify
 from documents.uploads import (
     checked_digest,
     clean_source,
@@ -121,21 +131,21 @@ def document_update(
 ) -> Document:
     """Change what people say about a document. A new title is part of every passage: reindexes."""
     document = locked(document)
-    touched = {document.collection_id}
     if collection is not None and collection.pk != document.collection_id:
         keep(document)
         move_documents(document, collection)
-        touched.add(collection.pk)
     if tags is not None:
         document.tags = clean_tags(tags)
         document.save(update_fields=["tags", "updated_at"])
+        if hasattr(document, "identity"):
+            document_identify(document=document)
     if title is not None and clean_title(title) != document.title:
         document.title = clean_title(title)
         document.metadata = {**document.metadata, "title_given": True}
         document.full_clean(validate_constraints=False)
         document.save(update_fields=["title", "metadata", "updated_at"])
         document = document_reindex(document=document)
-    corpora_touch(touched)
+    touch_corpus(document.collection_id)
     return document
 
 
@@ -159,6 +169,8 @@ def twins_refused() -> Iterator[None]:
 def move_documents(document: Document, collection: Collection) -> None:
     """The document, and what came with it alone: nobody is to read an attachment who may not see its mail."""
     _, *attached = locked_tree(document.pk)
+    # Both at once and in one order for all: their vocabularies change with each document.
+    corpora_touch({document.collection_id, collection.pk})
     move_document(document, collection)
     for each in attached:
         try:
@@ -171,11 +183,15 @@ def move_documents(document: Document, collection: Collection) -> None:
 
 
 def move_document(document: Document, collection: Collection) -> None:
+    former, words = document.collection_id, vocabulary.words_of(document.pk)
     document.collection = collection
     with twins_refused():
         document.save(update_fields=["collection", "updated_at"])
+    vocabulary.exchange(former, words)
+    vocabulary.exchange(collection.pk, frozenset(), words)
     Chunk.objects.filter(document=document).update(collection=collection)
     Embedding.objects.filter(document=document).update(collection=collection)
+    DocumentIdentity.objects.filter(document=document).update(collection=collection)
 
 
 @transaction.atomic

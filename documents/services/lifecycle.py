@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from documents import metrics, progress
+from documents import metrics, progress, vocabulary
 from documents.models import Document, Stage, Status
 from documents.querysets import CANCELLED, DocumentQuerySet
 from documents.services.collections import touch_corpus
@@ -50,6 +50,7 @@ def serve_on(document: Document, reason: str) -> None:
 
 def fail(document: Document, reason: str) -> None:
     document.pages.all().delete()
+    vocabulary.exchange(document.collection_id, vocabulary.words_of(document.pk))
     document.chunks.all().delete()
     discard_former_file(document)
     document.status, document.chunk_count = Status.FAILED, 0

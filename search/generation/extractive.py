@@ -7,7 +7,7 @@ from typing import Any
 
 from documents.embedding.registry import get_embedder
 from documents.exceptions import EmbeddingUnavailable
-from documents.spaces import active_space
+from documents.spaces import active_space, check_weights
 from search.generation.scoring import Assessment, ScoredSentence, assess, no_vectors
 from search.types import DraftSentence, GenerationRequest, Piece, Selected, Token
 from search.words import stems
@@ -53,6 +53,7 @@ def embed(texts: Sequence[str]) -> Any:
     space = active_space()
     if space is None:
         raise EmbeddingUnavailable
+    check_weights(space)
     return get_embedder(space.model).embed(texts)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from documents.embedding import queries, registry, weights
+from documents.embedding import queries, registry, tokens, weights
 from documents.embedding.batching import TOKEN_BUDGET, length_sorted
 from documents.exceptions import EmbeddingUnavailable
 
@@ -104,6 +104,45 @@ def test_embedding_a_query_imports_no_torch() -> None:
 
 
 def test_a_query_that_comes_again_costs_no_model(monkeypatch: Any) -> None:
-    first = queries.embed_query(MODEL, "herons at dawn")
+    first = queries.encode_query(MODEL, "herons at dawn")
     monkeypatch.setattr(queries, "get_embedder", lambda model: pytest.fail("embedded again"))
-    assert np.array_equal(queries.embed_query(MODEL, "herons at dawn"), first)
+    again = queries.encode_query(MODEL, "herons at dawn")
+    assert np.array_equal(again.vector, first.vector)
+    assert np.allclose(again.tokens, first.tokens, atol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch", "fake"])
+def test_the_vectors_of_tokens_come_with_that_of_the_text(engine: str) -> None:
+    embedder = registry.load_engine(engine, MODEL)
+    long, short = embedder.encode(["Herons stand in the shallow water at dawn.", "Herons"])
+    assert np.allclose(
+        long.vector, embedder.embed(["Herons stand in the shallow water at dawn."])[0], atol=1e-3
+    )
+    assert long.tokens.shape[0] > short.tokens.shape[0] >= 1
+    assert np.allclose(np.linalg.norm(long.tokens, axis=1), 1.0, atol=1e-3)
+
+
+def test_both_engines_give_the_same_tokens() -> None:
+    text = "The tram network of Velmora opened in 1904."
+    torch, onnx = (registry.load_engine(name, MODEL).encode([text])[0] for name in ("torch", "onnx"))
+    assert torch.tokens.shape == onnx.tokens.shape
+    assert (torch.tokens * onnx.tokens).sum(axis=1).min() > 0.8
+
+
+def test_packed_tokens_keep_who_is_near_to_whom() -> None:
+    embedder = registry.get_embedder(MODEL)
+    passages = ["Herons nest in tall trees.", "The bakery sells rye bread.", ""]
+    packed = [tokens.pack(each.tokens) for each in embedder.encode(passages)[:2]] + [b""]
+    question = embedder.encode(["Where do herons nest?"])[0]
+    matches = tokens.best_matches(tokens.rotated(question.tokens), packed)
+    assert matches.shape == (3, len(question.tokens))
+    herons, bakery, empty = matches.mean(axis=1)
+    assert herons > bakery > empty == -1.0
+    assert len(packed[0]) % 16 == 0
+
+
+def test_models_of_few_dimensions_are_packed_too() -> None:
+    small = np.eye(4, dtype=np.float32)
+    matches = tokens.best_matches(tokens.rotated(small), [tokens.pack(small)])
+    assert matches.shape == (1, 4)
+    assert np.isfinite(matches).all()

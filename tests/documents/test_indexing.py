@@ -125,7 +125,7 @@ def test_reindexing_reuses_the_vectors_of_unchanged_passages(
     services.document_reindex(document=document)
 
     class NoEmbedder:
-        def embed(self, texts: list[str]) -> None:
+        def encode(self, texts: list[str]) -> None:
             pytest.fail(f"embedded again: {texts}")
 
     monkeypatch.setattr(indexing, "get_passage_embedder", lambda model: NoEmbedder())
@@ -359,9 +359,9 @@ def test_repeated_texts_are_embedded_once(collection: Collection, upload: Upload
         embedder = registry.get_passage_embedder(model)
 
         class Counting:
-            def embed(self, texts: list[str]) -> Any:
+            def encode(self, texts: list[str]) -> Any:
                 given.extend(texts)
-                return embedder.embed(texts)
+                return embedder.encode(texts)
 
         return Counting()
 
@@ -419,9 +419,9 @@ def embedded_texts(monkeypatch: Any) -> list[str]:
         def __init__(self, model: str) -> None:
             self.engine = engine(model)
 
-        def embed(self, texts: list[str]) -> Any:
+        def encode(self, texts: list[str]) -> Any:
             given.extend(texts)
-            return self.engine.embed(texts)
+            return self.engine.encode(texts)
 
     monkeypatch.setattr(indexing, "get_passage_embedder", Listening)
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -63,6 +64,86 @@ def test_filters_narrow(api: Api, alice: User, document: Document) -> None:
     assert count(collection="") == 1
 
 
+def test_titles_and_dates_narrow(api: Api, alice: User, document: Document) -> None:
+    Document.objects.filter(pk=document.pk).update(dated=date(2022, 5, 6))
+
+    def count(**filters: Any) -> int:
+        return len(api(alice).get(SEARCH, {"q": "tide tables", **filters}).json()["results"])
+
+    assert count(title="tide") == count(title=["nothing", "TIDE"]) == 1
+    assert count(title="nothing") == count(title="ti,de") == 0
+    assert count(after="2021") == count(after="2022-05-05", before="2022-05-07") == count(after="") == 1
+    assert count(after="2022") == count(before="2022") == count(before="2022-05-06") == 0
+
+
+def test_operators_narrow_as_parameters_do(api: Api, alice: User, document: Document) -> None:
+    def count(query: str) -> int:
+        return len(api(alice).get(SEARCH, {"q": query}).json()["results"])
+
+    assert count('title:tides "tide tables" type:text') == 1
+    assert count("tide type:pdf") == count('"tables of tide"') == count("tide -chazallon") == 0
+    refused = api(alice).get(SEARCH, {"q": "tide type:nonsense"})
+    assert refused.status_code == 400
+    assert "nonsense" in refused.json()["detail"]
+
+
+def test_one_document_does_not_take_every_place(
+    api: Api, alice: User, collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    long = make_document(collection, "\n\n".join(["tide " * 120] * 8), title="Tides and tides")
+    for number in range(3):
+        make_document(collection, f"The tide of place {number} is low.", title=f"Place {number}")
+
+    def of_long(**given: Any) -> int:
+        found = api(alice).get(SEARCH, {"q": "tide", "limit": 8, "rerank": "off", **given}).json()["results"]
+        return sum(hit["document"]["id"] == str(long.pk) for hit in found)
+
+    assert long.chunk_count >= 8
+    assert of_long() == of_long(per_document=5) == 5
+    assert of_long(per_document=0) > 5
+    assert of_long(document=str(long.pk)) == 8
+
+
+def test_facets_come_when_they_are_asked_for(
+    api: Api, alice: User, charlie: User, document: Document
+) -> None:
+    asked = {"q": "tide tables", "facets": "true"}
+    facets = api(alice).get(SEARCH, asked).json()["facets"]
+    assert facets["collection"] == [{"value": "research", "label": "Research", "count": 1}]
+    assert list(facets) == ["collection", "type", "tag", "year"]
+    assert api(charlie).get(SEARCH, asked).json()["facets"] == {name: [] for name in facets}
+    assert "facets" not in api(alice).get(SEARCH, {"q": "tide tables"}).json()
+
+
+def test_a_misspelt_query_comes_with_a_suggestion(api: Api, alice: User, document: Document) -> None:
+    assert api(alice).get(SEARCH, {"q": "chazalon"}).json()["suggestion"] == "chazallon"
+    assert api(alice).get(SEARCH, {"q": "tide tables"}).json()["suggestion"] is None
+
+
+def test_raw_scores_are_for_curators_alone(api: Api, alice: User, bob: User, document: Document) -> None:
+    bob.is_staff = True
+    bob.save()
+    asked = {"q": "tide tables", "explain": "true"}
+    curator = api(bob).get(SEARCH, asked).json()["explanation"]
+    assert curator["raw"][0]["chunk"] == document.chunks.get().pk
+    assert curator["raw"][0]["keyword"] > 0
+    assert -1 <= curator["raw"][0]["vector"] <= 1
+    person = api(alice).get(SEARCH, asked).json()["explanation"]
+    assert "raw" not in person
+    assert {"query", "legs", "documents", "fused", "reranked", "timings"} <= person.keys()
+    assert "explanation" not in api(bob).get(SEARCH, {"q": "tide tables"}).json()
+
+
+def test_operators_alone_show_the_newest_documents(
+    api: Api, alice: User, charlie: User, document: Document
+) -> None:
+    found = api(alice).get(SEARCH, {"q": "type:text", "facets": "true"}).json()
+    assert [hit["document"]["title"] for hit in found["results"]] == ["Tides"]
+    assert found["results"][0]["matched"] == {"newest": 1}
+    assert found["facets"]["type"] == [{"value": "text", "label": "Text", "count": 1}]
+    assert api(charlie).get(SEARCH, {"q": "type:text"}).json()["results"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -73,6 +154,13 @@ def test_filters_narrow(api: Api, alice: User, document: Document) -> None:
         ("rerank", "maybe"),
         ("document", "no-uuid"),
         ("explain", "perhaps"),
+        ("facets", "perhaps"),
+        ("per_document", "-1"),
+        ("per_document", "101"),
+        ("before", "soon"),
+        ("before", "2024-13"),
+        ("after", "9999"),
+        ("title", "a\x00b"),
         ("q", "a\x00b"),
     ],
 )

@@ -55,6 +55,8 @@ def test_the_report_has_every_figure(folder: Path) -> None:
     assert (report["questions"], report["documents"]) == (3, 3)
     for level in ("document", "page"):
         assert report["retrieval"][level]["recall@1"] == 1
+        assert report["intervals"][level]["recall@1"] == [1, 1]
+        assert report["intervals"][level].keys() == report["retrieval"][level].keys()
         assert set(report["retrieval"][level]) == {
             *("recall@1", "recall@5", "recall@10", "recall@20", "mrr@10", "ndcg@10")
         }
@@ -72,9 +74,20 @@ def test_the_report_has_every_figure(folder: Path) -> None:
     audited = json.loads(ran("audit_recall", "--json", "--samples", "3"))
     assert audited["recall@10"] == 1
     assert audited["collections"][0]["collection"] == "eval-small"
-    assert "recall@10" in ran("evaluate", folder, "--no-answers")
+    assert "recall@10             1.0000  [1.0000, 1.0000]" in ran("evaluate", folder, "--no-answers")
 
 
 def test_a_folder_without_a_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError):
         ran("evaluate", tmp_path)
+
+
+def test_every_line_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "questions.jsonl").write_text('{"question": "Who?"}\n{]\n{"relevant": []}\n')
+    with pytest.raises(CommandError, match=r"line 2: this is not JSON\nline 3: there is no “question”"):
+        ran("evaluate", folder)
+
+
+def test_a_level_without_questions_has_no_figures(folder: Path) -> None:
+    (folder / "questions.jsonl").write_text(json.dumps(QUESTIONS[1]))
+    assert "recall@1              –" in ran("evaluate", folder, "--no-answers")

@@ -79,9 +79,9 @@ def test_one_search_asks_few_questions_of_the_database(library: dict[str, Docume
     ) as seen:
         searched(alice, "tram network", filters=Filters(documents=(library["Trams"].pk,)))
     asked = [q["sql"] for q in seen if "SAVEPOINT" not in q["sql"]]
-    # The space, whether few rows are allowed, their scan, the state of the lexical index, the query's terms,
-    # words, passages.
-    assert len(asked) == 7
+    # Words and space; the vectors, the words, the documents meant and their passages, each with what it
+    # needs to know of the index; what else is known of the candidates; the passages.
+    assert len(asked) == 13
 
 
 @pytest.mark.parametrize("query", ["", "the of", "!?", "😀", "\x00", "\ud800", "x" * 30_000, "wort " * 5000])
@@ -127,7 +127,7 @@ def test_without_an_engine_the_keywords_serve_alone(
     def unavailable(*args: Any) -> None:
         raise EmbeddingUnavailable
 
-    monkeypatch.setattr(retrieval, "embed_query", unavailable)
+    monkeypatch.setattr(retrieval, "encode_query", unavailable)
     result = pipeline.search(request=SearchRequest("tram network", mode="vector"), user=alice)
     assert result.degraded == ("vector",)
     assert result.hits[0].document_title == "Trams"
@@ -144,6 +144,7 @@ def test_text_search_in_the_place_of_bm25_is_reported(
 
 class Backwards:
     name = "backwards"
+    depth = 20
 
     def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
         return list(reversed(hits))
@@ -153,8 +154,8 @@ def test_a_reranker_has_the_last_word(
     library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = searched(alice, "tram network")
-    monkeypatch.setattr(pipeline, "reranker_for", lambda wish: Backwards())
-    reranked = searched(alice, "tram network")
+    monkeypatch.setattr(pipeline, "reranker_for", lambda asked: Backwards())
+    reranked = searched(alice, "tram network", rerank="on")
     assert [hit.chunk_id for hit in reranked] == [hit.chunk_id for hit in reversed(plain)]
     assert [hit.rank for hit in reranked] == [1, 2, 3]
 
@@ -167,8 +168,8 @@ def test_a_reranker_that_cannot_run_leaves_the_order(
             raise OSError("no such model")
 
     plain = searched(alice, "tram network")
-    monkeypatch.setattr(pipeline, "reranker_for", lambda wish: Broken())
-    result = pipeline.search(request=SearchRequest("tram network"), user=alice)
+    monkeypatch.setattr(pipeline, "reranker_for", lambda asked: Broken())
+    result = pipeline.search(request=SearchRequest("tram network", rerank="on"), user=alice)
     assert result.degraded == ("rerank",)
     assert [hit.chunk_id for hit in result.hits] == [hit.chunk_id for hit in plain]
 
@@ -231,7 +232,7 @@ def test_without_an_engine_words_alone_decide(
     def unavailable(*args: Any) -> None:
         raise EmbeddingUnavailable
 
-    monkeypatch.setattr(retrieval, "embed_query", unavailable)
+    monkeypatch.setattr(retrieval, "encode_query", unavailable)
     monkeypatch.setattr(extractive, "get_embedder", unavailable)
     outcome = pipeline.answer(question="Who founded the observatory at Lake Ormund?", user=alice)
     assert "Lindqvist" in outcome.text

@@ -7,11 +7,13 @@ import math
 import pytest
 
 from search.scores import (
+    bootstrap_interval,
     exact_match,
     ndcg,
     percentile,
     recall_at,
     reciprocal_rank,
+    retrieval_intervals,
     retrieval_scores,
     token_f1,
 )
@@ -49,3 +51,32 @@ def test_f1_and_exact_match_ignore_articles_case_and_punctuation() -> None:
 def test_percentiles_are_values_that_were_seen() -> None:
     assert percentile([3, 1, 2, 4], 0.5) == 2
     assert percentile([], 0.5) is None
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_more_values() -> None:
+    few, many = [0.0, 1.0] * 10, [0.0, 1.0] * 500
+    low, high = bootstrap_interval(few)
+    assert low < 0.5 < high
+    closer = bootstrap_interval(many)
+    assert low < closer[0] < 0.5 < closer[1] < high
+    # Of a share of one half of 1,000, by the normal approximation: ± 1.96 × √(.25 / 1000).
+    assert closer == pytest.approx((0.469, 0.531), abs=0.004)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = [0.1, 0.5, 0.9, 0.2, 1.0]
+    assert bootstrap_interval(values, 3) == bootstrap_interval(values, 3)
+    assert bootstrap_interval(values, 3) != bootstrap_interval(values, 4)
+
+
+def test_values_that_are_all_alike_leave_no_doubt_and_none_leave_nothing() -> None:
+    assert bootstrap_interval([0.25] * 7) == (0.25, 0.25)
+    assert bootstrap_interval([]) is None
+    assert set(retrieval_intervals([]).values()) == {None}
+
+
+def test_each_measure_has_its_interval() -> None:
+    rankings = [(RANKED, {"b"}), (RANKED, {"z"})]
+    intervals = retrieval_intervals(rankings)
+    assert intervals.keys() == retrieval_scores(rankings).keys()
+    assert intervals["recall@1"] == (0.0, 1.0)

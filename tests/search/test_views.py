@@ -94,6 +94,154 @@ def test_search_without_a_query_or_with_an_odd_one(
     assert b'data-testid="search-result"' not in response.content
 
 
+def test_facets_link_to_the_narrowed_search_and_back(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"q": "boiler", "mode": "keyword"}).content.decode()
+    assert '<a href="/search/?q=boiler&amp;mode=keyword&amp;type=text">' in page
+    chosen = browser(bob).get("/search/", {"q": "boiler", "type": "text"}).content.decode()
+    assert '<a href="/search/?q=boiler" aria-current="true">' in chosen
+    assert ">Type: Text</span>" in chosen
+
+
+def test_a_year_is_chosen_by_its_neighbours(browser: SignIn, bob: User, document: Document) -> None:
+    Document.objects.filter(pk=document.pk).update(dated="2022-05-06")
+    page = browser(bob).get("/search/", {"q": "boiler"}).content.decode()
+    assert 'href="/search/?q=boiler&amp;before=2023&amp;after=2021"' in page
+    chosen = browser(bob).get("/search/", {"q": "boiler", "after": "2021", "before": "2023"})
+    assert 'href="/search/?q=boiler" aria-current="true"' in chosen.content.decode()
+    assert 'type="hidden" name="after" value="2021"' in chosen.content.decode()
+
+
+def test_operators_are_chips_that_can_be_taken_back(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"q": 'built "the boiler" -steam type:text'}).content.decode()
+    assert 'href="/search/?q=built+-steam+type%3Atext"' in page
+    assert ">“the boiler”</span>" in page
+    assert ">without “steam”</span>" in page
+    assert ">type: text</span>" in page
+    plain = browser(bob).get("/search/", {"q": "built P-103"}).content.decode()
+    assert 'data-testid="chips"' not in plain
+
+
+def test_a_search_in_one_document_names_it(
+    browser: SignIn, bob: User, charlie: User, document: Document
+) -> None:
+    asked = {"q": "boiler", "document": str(document.pk)}
+    assert ">Only in: Boiler manual</span>" in browser(bob).get("/search/", asked).content.decode()
+    assert "Boiler manual" not in browser(charlie).get("/search/", asked).content.decode()
+
+
+def test_a_misspelt_word_comes_with_a_link(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"q": "boilre type:text"}).content.decode()
+    assert 'href="/search/?q=boiler+type%3Atext"' in page
+    assert 'data-testid="suggestion"' in page
+
+
+def test_every_hit_says_why(browser: SignIn, alice: User, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"q": "boiler manual"}).content.decode()
+    assert "1st by meaning, 1st by words, in the document your words name" in page
+    assert "/search/explain/" not in page
+    curator(alice)
+    assert (
+        "/search/explain/?q=boiler+manual" in browser(alice).get("/search/?q=boiler+manual").content.decode()
+    )
+
+
+def test_passages_that_gave_way_are_a_link_away(
+    browser: SignIn, bob: User, collection: Collection, make_document: Any
+) -> None:
+    long = make_document(collection, "\n\n".join(["boiler " * 120] * 12), title="Boilers")
+    for number in range(6):
+        make_document(collection, f"Herons fish at dusk in lake {number}.", title=f"Lake {number}")
+    page = browser(bob).get("/search/", {"q": "boiler"}).content.decode()
+    assert page.count('data-testid="more-of-document"') == 1
+    assert f'href="/search/?q=boiler&amp;document={long.pk}"' in page
+
+
+@pytest.mark.parametrize("query", ["boiler type:nonsense", "boiler before:soon"])
+def test_an_operator_that_is_none_is_explained(
+    browser: SignIn, bob: User, document: Document, query: str
+) -> None:
+    response = browser(bob).get("/search/", {"q": query})
+    assert response.status_code == 200
+    assert 'role="alert"' in response.content.decode()
+
+
+def test_a_wrong_date_in_the_address_is_explained(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"q": "boiler", "before": "soon"}).content.decode()
+    assert "is no date" in page
+
+
+def test_filters_alone_show_the_newest_documents(browser: SignIn, bob: User, document: Document) -> None:
+    page = browser(bob).get("/search/", {"type": "text"}).content.decode()
+    assert "Boiler manual" in page
+    assert "1st of the newest documents that fit" in page
+
+
+# --- Explain, and why not found -----------------------------------------------------------------
+
+
+def curator(user: User) -> None:
+    user.is_staff = True
+    user.save()
+
+
+def test_explain_is_for_curators(browser: SignIn, alice: User, bob: User, document: Document) -> None:
+    address = "/search/explain/?q=boiler+manual"
+    assert Client().get(address)["Location"].startswith("/login/")
+    assert browser(bob).get(address).status_code == 404
+    curator(alice)
+    page = browser(alice).get(address).content.decode()
+    for stage in ("vector", "keyword", "fusion"):
+        assert f'data-testid="stage-{stage}"' in page
+    assert "Boiler manual" in page
+    assert "<meter" in page
+    assert "style=" not in page
+
+
+def test_explain_shows_no_curator_what_they_may_not_see(
+    browser: SignIn, charlie: User, document: Document
+) -> None:
+    curator(charlie)
+    assert "Boiler manual" not in browser(charlie).get("/search/explain/?q=boiler").content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "q=type:nonsense", "q=x&mode=nonsense", "q=%00", 'q=""', "q=-boiler"])
+def test_odd_queries_are_explained_too(browser: SignIn, alice: User, document: Document, query: str) -> None:
+    curator(alice)
+    for page in ("explain", "why"):
+        assert browser(alice).get(f"/search/{page}/?{query}").status_code == 200
+    assert browser(alice).get(f"/search/why/?{query}&document={document.pk}").status_code == 200
+
+
+def test_why_lets_its_reader_choose_a_document(
+    browser: SignIn, bob: User, charlie: User, document: Document
+) -> None:
+    page = browser(bob).get("/search/why/", {"q": "steam", "find": "boiler"}).content.decode()
+    assert f'href="/search/why/?q=steam&amp;document={document.pk}"' in page
+    for client, title in ((browser(charlie), "boiler"), (browser(bob), "no such")):
+        assert "No document" in client.get("/search/why/", {"q": "x", "find": title}).content.decode()
+    assert Client().get("/search/why/")["Location"].startswith("/login/")
+
+
+def test_why_follows_the_document(browser: SignIn, bob: User, charlie: User, document: Document) -> None:
+    asked = {"q": "boiler", "document": str(document.pk)}
+    page = browser(bob).get("/search/why/", asked).content.decode()
+    assert "Found: its best passage is number 1" in page
+    assert 'data-testid="step-keyword"' in page
+    lost = browser(bob).get("/search/why/", {**asked, "type": "pdf"}).content.decode()
+    assert "The filter “type: pdf” leaves it out" in lost
+    assert browser(charlie).get("/search/why/", asked).status_code == 404
+
+
+def test_why_as_somebody_else_is_for_curators(
+    browser: SignIn, alice: User, bob: User, document: Document
+) -> None:
+    asked = {"q": "boiler", "document": str(document.pk), "as": "charlie"}
+    assert "does not allow" in browser(bob).get("/search/why/", asked).content.decode()
+    curator(alice)
+    assert "charlie may not see it" in browser(alice).get("/search/why/", asked).content.decode()
+    assert "no user of that name" in browser(alice).get("/search/why/", {**asked, "as": "x"}).content.decode()
+
+
 def test_excerpt_begins_a_little_before_the_first_marked_word() -> None:
     text = "word " * 200 + "boiler at the end"
     start = text.index("boiler")

@@ -59,10 +59,12 @@ def evaluator(name: str) -> User:
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report in lines of name and value."""
+    """The report in lines of name and value; behind a mean its 95 % interval."""
     lines = [f"{name:24}{report[name]}" for name in ("folder", "questions", "documents", "chunks")]
+    for level, scores in report["retrieval"].items():
+        intervals = report["intervals"][level]
+        lines += ["", f"retrieval, {level}", *(with_interval(name, scores, intervals) for name in scores)]
     groups = {
-        **{f"retrieval, {level}": scores for level, scores in report["retrieval"].items()},
         "answers": report["answers"] or {},
         "latency (ms)": report["latency_ms"],
         "settings": report["settings"],
@@ -71,3 +73,10 @@ def table(report: dict[str, Any]) -> str:
         if values:
             lines += ["", title, *(f"  {name:22}{'–' if v is None else v}" for name, v in values.items())]
     return "\n".join(lines)
+
+
+def with_interval(name: str, scores: dict[str, Any], intervals: dict[str, Any]) -> str:
+    if scores[name] is None:
+        return f"  {name:22}–"
+    low, high = intervals[name]
+    return f"  {name:22}{scores[name]:.4f}  [{low:.4f}, {high:.4f}]"

@@ -1,0 +1,77 @@
+"""The queries that were asked last, for audits: what people look for is what has to be found.
+
+They lie in Redis, capped and for a week at most, and are shown to nobody: an audit runs them as the users who
+asked them and tells figures. Without Redis none are kept, and a search does not notice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+if TYPE_CHECKING:
+    from documents.querysets import User
+    from search.types import SearchRequest
+
+logger = logging.getLogger(__name__)
+
+KEY = "portal:recent-queries"
+KEPT = 1000
+WEEK_SECONDS = 7 * 24 * 60 * 60
+#: Longer ones are pasted texts, which nobody searches for twice.
+MAX_CHARACTERS = 500
+#: So long nothing is sent to a Redis that did not answer: a search must not wait for it again and again.
+PAUSE_SECONDS = 30.0
+
+_paused_until = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentQuery:
+    """What a user typed, and the collections (slugs) that the search was narrowed to. ``at`` is Unix time."""
+
+    user_id: int
+    text: str
+    collections: tuple[str, ...]
+    at: float
+
+
+def remember(request: SearchRequest, user: User) -> None:
+    """Keep the query of a search. Never raises; costs one message to Redis."""
+    global _paused_until
+    text = request.query.strip()
+    if not text or len(text) > MAX_CHARACTERS or user.pk is None or time.monotonic() < _paused_until:
+        return
+    entry = json.dumps([user.pk, text, list(request.filters.collections), int(time.time())])
+    try:
+        with redis().pipeline(transaction=False) as pipe:
+            pipe.lpush(KEY, entry)
+            pipe.ltrim(KEY, 0, KEPT - 1)
+            pipe.expire(KEY, WEEK_SECONDS)
+            pipe.execute()
+    except (RedisError, OSError, UnicodeError) as error:
+        _paused_until = time.monotonic() + PAUSE_SECONDS
+        logger.warning("recent queries are not kept: %s", error)
+
+
+def recent() -> list[RecentQuery]:
+    """Newest first, each once; nothing when Redis is gone."""
+    try:
+        entries = cast(list[bytes], redis().lrange(KEY, 0, KEPT - 1))
+    except (RedisError, OSError) as error:
+        logger.warning("recent queries cannot be read: %s", error)
+        return []
+    found = [RecentQuery(user, text, tuple(slugs), at) for user, text, slugs, at in map(json.loads, entries)]
+    oldest = time.time() - WEEK_SECONDS
+    once = {(each.user_id, each.text, each.collections): each for each in reversed(found) if each.at > oldest}
+    return sorted(once.values(), key=lambda each: -each.at)
+
+
+def redis() -> Any:
+    return get_redis_connection("default")

@@ -1,0 +1,44 @@
+"""Background jobs of the read way: golden runs, behind all documents that wait in the same queue."""
+
+from __future__ import annotations
+
+from asgiref.sync import async_to_sync
+from django.db import close_old_connections
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.jobs import Status as JobStatus
+
+from documents.tasks import QUEUE
+from search import golden
+
+#: Documents come first: theirs is 0.
+PRIORITY = -10
+
+
+@app.task(queue=QUEUE, name="search.golden_run", priority=PRIORITY)
+def golden_run(run_id: int) -> None:
+    """Perform a run, once: what is not queued any more is left alone. Failures stay on the run."""
+    close_old_connections()
+    try:
+        golden.run_perform(pk=run_id)
+    finally:
+        close_old_connections()
+
+
+def enqueue(run_id: int) -> None:
+    """Put a run's job into the current transaction."""
+    golden_run.configure(queueing_lock=f"golden:{run_id}").defer(run_id=run_id)
+
+
+def waiting() -> list[int]:
+    """Runs whose job nobody has taken yet."""
+    jobs = ProcrastinateJob.objects.filter(task_name=golden_run.name, status="todo")
+    return [int(args["run_id"]) for args in jobs.values_list("args", flat=True)]
+
+
+def close(run_id: int) -> None:
+    """End what a dead worker left of a run's job; it is not tried again."""
+    finish = async_to_sync(app.job_manager.finish_job_by_id_async)
+    left = ProcrastinateJob.objects.filter(task_name=golden_run.name, status="doing", args__run_id=run_id)
+    for pk in list(left.values_list("pk", flat=True)):
+        finish(job_id=pk, status=JobStatus.FAILED, delete_job=False)
