@@ -158,7 +158,8 @@ def title_of(document: Document, parsed: ParsedDocument) -> str:
 
 def embed(claim: Claim, passages: Sequence[Passage]) -> Vectors:
     """By content hash, for each text that is not stored of this document already."""
-    stored = Embedding.objects.filter(document=claim.document, space=claim.space)
+    # Those of an earlier version have no vectors of their tokens.
+    stored = Embedding.objects.filter(document=claim.document, space=claim.space, tokens__isnull=False)
     known = set(stored.values_list("chunk__content_hash", flat=True))
     missing = {each.content_hash: each for each in passages if each.content_hash not in known}
     # Sorted by length over the whole document, so that each step's batches waste little.

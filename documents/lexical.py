@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.core.cache import cache
 from django.db import connection
 
 #: ``stale`` is BM25 after a restart of the server, until the index was checked.
@@ -37,23 +37,53 @@ IDENTITIES = LexicalIndex("documents_documentidentity", "identity_terms_bm25", "
 INDEXES = (PASSAGES, IDENTITIES)
 
 
+WHOLE = "SELECT passage_terms(l, %(text)s::text) FROM unnest(%(languages)s::text[]) AS l"
+WORD_BY_WORD = """
+    WITH said AS (
+        SELECT number, passage_terms(l, word) AS terms
+        FROM regexp_split_to_table(%(text)s::text, '\\s+') WITH ORDINALITY AS split(word, number),
+            unnest(%(languages)s::text[]) AS l)
+    SELECT terms FROM said WHERE number NOT IN (SELECT number FROM said WHERE terms = '') ORDER BY number"""
+
+
 def terms_of(text: str) -> list[str]:
-    """The terms of a query, each once, in every language that documents are written in."""
+    """The terms of a query, each once, in every language that documents are written in.
+
+    A word that any of these languages passes over counts in none: "the" is rare in German texts, and means
+    nothing there either.
+    """
+    known = languages()
+    if len(known) == 1:
+        return said(WHOLE, text, known)
+    return said(WORD_BY_WORD, text, known) or said(WHOLE, text, known)
+
+
+def said(statement: str, text: str, known: list[str]) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT passage_terms(l, %s::text) FROM unnest(%s::text[]) AS l", [text, languages()])
+        cursor.execute(statement, {"text": text, "languages": known})
         return list(dict.fromkeys(term for (terms,) in cursor.fetchall() for term in (terms or "").split()))
 
 
 def languages() -> list[str]:
-    """Of all documents, whoever may see them: a language tells nothing of what is written in it."""
-    key = "languages"
-    if kept := cache.get(key):
-        return list(kept)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT min(language) FROM documents_document GROUP BY text_config(language)")
-        found = [language for (language,) in cursor.fetchall()] or [""]
-    cache.set(key, found, LANGUAGES_SECONDS)
+    """Of all documents, whoever may see them: a language tells nothing of what is written in it.
+
+    Kept in the process: it is asked several times in a search, which must not wait for a cache that hangs.
+    """
+    asked_at, found = _languages
+    if not found or time.monotonic() - asked_at > LANGUAGES_SECONDS:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT min(language) FROM documents_document GROUP BY text_config(language)")
+            found = [language for (language,) in cursor.fetchall()] or [""]
+        _languages[:] = [time.monotonic(), found]
     return found
+
+
+def forget_languages() -> None:
+    """Ask anew next time."""
+    _languages[:] = [0.0, []]
+
+
+_languages: list[Any] = [0.0, []]
 
 
 def create_index(cursor: Any) -> None:

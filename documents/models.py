@@ -27,7 +27,6 @@ from documents.querysets import (
     EmbeddingQuerySet,
     IdentityQuerySet,
     PassageTerms,
-    WordQuerySet,
 )
 
 TITLE_LENGTH = 300
@@ -354,8 +353,6 @@ class Word(models.Model):
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+", db_index=False)
     word = models.CharField(max_length=40)
     documents = models.PositiveIntegerField()
-
-    objects = WordQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["collection", "word"], name="word_once")]

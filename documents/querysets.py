@@ -258,6 +258,12 @@ class Bm25Score(Func):
     output_field = models.FloatField()
 
 
+def any_of(terms: Sequence[str]) -> SearchQuery:
+    """One of these terms at least. Each is quoted: in a term such as ``-5`` nothing is an operator."""
+    quoted = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms]
+    return SearchQuery(" | ".join(quoted), search_type="raw", config=lexical.TEXT_CONFIG)
+
+
 class LexicalQuerySet(PassageQuerySet):
     """What is found by its ``terms``, in an index of its own."""
 
@@ -271,7 +277,7 @@ class LexicalQuerySet(PassageQuerySet):
         if not terms:
             return []
         if backend == "tsvector":
-            return self._by_text_search(" or ".join(terms), k)
+            return self._by_text_search(terms, k)
         return self._by_bm25(" ".join(terms), k)
 
     def _by_bm25(self, query: str, k: int) -> Scored:
@@ -283,8 +289,8 @@ class LexicalQuerySet(PassageQuerySet):
         rows = self.annotate(score=score).order_by("score").values_list("pk", "score")[:k]
         return [(pk, -score) for pk, score in rows if score < 0]
 
-    def _by_text_search(self, query: str, k: int) -> Scored:
-        wanted = SearchQuery(query, search_type="websearch", config=lexical.TEXT_CONFIG)
+    def _by_text_search(self, terms: Sequence[str], k: int) -> Scored:
+        wanted = any_of(terms)
         matching = self.annotate(vector=TextVector("terms")).filter(vector=wanted)
         ranked = matching.annotate(score=SearchRank(F("vector"), wanted)).order_by("-score", "pk")
         return list(ranked.values_list("pk", "score")[:k])
@@ -310,7 +316,7 @@ class ChunkQuerySet(LexicalQuerySet):
         if not terms:
             return dict.fromkeys(rows.values_list("pk", flat=True), 0.0)
         if backend == "tsvector":
-            wanted = SearchQuery(" or ".join(terms), search_type="websearch", config=lexical.TEXT_CONFIG)
+            wanted = any_of(terms)
             return dict(
                 rows.annotate(score=SearchRank(TextVector("terms"), wanted)).values_list("pk", "score")
             )
@@ -326,10 +332,6 @@ class IdentityQuerySet(LexicalQuerySet):
     def named_by(self, terms: Sequence[str], k: int, backend: lexical.Backend) -> list[tuple[UUID, float]]:
         """The ``k`` documents that ``terms`` name best, with scores (higher is better)."""
         return [(UUID(str(pk)), score) for pk, score in self.lexical(terms, k, backend)]
-
-
-class WordQuerySet(models.QuerySet[Any]):
-    """The vocabulary of collections."""
 
 
 class EmbeddingQuerySet(PassageQuerySet):

@@ -114,9 +114,11 @@ def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent)
 
 
 def passages_by_words(document: Document, space: EmbeddingSpace) -> Mapping[tuple[str, str], list[int]]:
-    """Keys of the stored passages that have a vector in ``space``, last first, by hash and text."""
+    """Keys of the stored passages that have vectors in ``space``, last first, by hash and text."""
     kept: dict[tuple[str, str], list[int]] = defaultdict(list)
-    stored = document.chunks.filter(embeddings__space=space).order_by("-ordinal")
+    stored = document.chunks.filter(embeddings__space=space, embeddings__tokens__isnull=False).order_by(
+        "-ordinal"
+    )
     for pk, content_hash, text in stored.values_list("pk", "content_hash", "text"):
         kept[content_hash, text].append(pk)
     return kept
@@ -127,7 +129,9 @@ def stored_vectors(document: Document, space: EmbeddingSpace, new: NewContent) -
     wanted = {passage.content_hash for passage in new.passages} - new.vectors.keys()
     if not wanted:
         return {}
-    rows = Embedding.objects.filter(document=document, space=space, chunk__content_hash__in=wanted)
+    rows = Embedding.objects.filter(
+        document=document, space=space, chunk__content_hash__in=wanted, tokens__isnull=False
+    )
     found = rows.values_list("chunk__content_hash", "vector", "tokens")
     return {content_hash: StoredVector(vector, tokens) for content_hash, vector, tokens in found}
 

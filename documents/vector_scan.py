@@ -151,8 +151,8 @@ def near(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> Scored:
 def far(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, seen: int) -> Scored:
     """The same where only ``seen`` were allowed of those nearby: by the way that costs less."""
     _, extent = counted(scope, space, ALL_DOCUMENTS)
-    needed = min(k * EF_SEARCH // max(seen, 1), MAX_TUPLES)
-    if extent.allowed > needed * GRAPH_COST:
+    needed = k * EF_SEARCH // max(seen, 1)
+    if needed <= MAX_TUPLES and extent.allowed > needed * GRAPH_COST:
         found = through_graph(scope, vector, space, k, EF_SEARCH, go_on=True)
         if len(found) == k:
             return found

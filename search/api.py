@@ -73,7 +73,8 @@ class WhyView(APIView):
         given = checked(WhyQuery, request.query_params)
         document = visible_document(request, given["document"])
         user = searcher(caller(request), document, given.get("as", ""))
-        trace = why(request=why_request(given), document=document, user=user)
+        wanted = why_request(given)
+        trace = why(request=wanted, document=document, user=user, asked_by=caller(request))
         return Response(trace_json(trace, given["q"]))
 
 

@@ -102,8 +102,9 @@ def audit(space: EmbeddingSpace, samples: int) -> Audit:
     return found
 
 
-def askable(queries: Iterable[RecentQuery], space: EmbeddingSpace) -> Iterator[Asked]:
-    users: Mapping[int, Any] = get_user_model().objects.filter(is_active=True).in_bulk()
+def askable(queries: Sequence[RecentQuery], space: EmbeddingSpace) -> Iterator[Asked]:
+    active = get_user_model().objects.filter(is_active=True)
+    users: Mapping[int, Any] = active.in_bulk({query.user_id for query in queries})
     for query in queries:
         if query.user_id not in users:
             continue

@@ -37,11 +37,12 @@ def documents_of(filters: Filters, user: User) -> DocumentQuerySet:
 
 
 def newest(query: Query, user: User, k: int) -> list[Candidate]:
-    """Of the ``k`` documents uploaded last, the first passage each that holds nothing excluded."""
+    """Of the ``k`` documents uploaded last that have one, the first passage that holds nothing excluded."""
     if not asks_for_documents(query):
         return []
     passages = Chunk.objects.filter(document=OuterRef("pk")).saying((), query.without).order_by("ordinal")
     documents = documents_of(query.filters, user).annotate(first=Subquery(passages.values("pk")[:1]))
+    if query.without:  # else each has one, and need not be looked at before the newest are chosen
+        documents = documents.filter(first__isnull=False)
     latest = documents.order_by("-created_at", "pk").values_list("first", flat=True)[:k]
-    held = [pk for pk in latest if pk is not None]
-    return [Candidate(pk, rank, 1.0 / rank) for rank, pk in enumerate(held, 1)]
+    return [Candidate(pk, rank, 1.0 / rank) for rank, pk in enumerate(latest, 1)]

@@ -52,7 +52,7 @@ class SearchForm(forms.Form):
 
     #: What is kept in the address, but has no field on the page.
     UNSEEN = ("title", "before", "after", "document", "per_document")
-    NARROWING = ("collection", "type", "tag", "title", "before", "after", "document")
+    NARROWING: tuple[str, ...] = ("collection", "type", "tag", "title", "before", "after", "document")
 
     def __init__(self, *args: Any, collections: Iterable[Collection], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,6 +91,9 @@ class SearchForm(forms.Form):
 
 class WhyForm(SearchForm):
     """A search, and the document that it should have found; ``find`` looks for one by its title."""
+
+    #: The document does not narrow the search, and is nothing to look for.
+    NARROWING = tuple(name for name in SearchForm.NARROWING if name != "document")
 
     find = forms.CharField(required=False, max_length=TITLE_LENGTH, label=_("Title of the document"))
 

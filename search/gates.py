@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 #: A filter by the name that it has in a query or an address, and what of the document it is about.
 FILTERS = {
     "collections": "collection",
-    "documents": "document",
     "tags": "tag",
     "kinds": "type",
     "titles": "title",
@@ -85,7 +84,6 @@ def borne(document: Document) -> dict[str, Any]:
     """What the document has of what each filter asks for."""
     return {
         "collections": document.collection.slug,
-        "documents": document.pk,
         "tags": tuple(document.tags),
         "kinds": document.kind,
         "titles": document.title,

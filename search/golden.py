@@ -1,7 +1,7 @@
 """Golden questions and their runs: every write to them, and when a run is due by itself.
 
 A run asks as the collection's owner, so it sees what a member would. One that was begun says every few
-seconds that it lives; whoever finds one that was silent for ``SILENT`` marks it failed.
+seconds that it lives; whoever finds one that was silent for too long (``dead_runs``) marks it failed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -41,6 +43,8 @@ Expected = Sequence[tuple[Document, int | None]]
 
 BEAT_SECONDS = 2.0
 SILENT = timedelta(seconds=60)
+#: The same while a worker has its job: it may be loading a model, or have much else to do.
+HELD_SILENT = timedelta(minutes=10)
 #: Two workers with different settings, during a deployment, must not ask in turns.
 SETTLED = timedelta(minutes=15)
 #: Documents come and go: asked again after so long.
@@ -127,6 +131,17 @@ def check_expected(collection: Collection, answerable: bool, expected: Expected)
 
 
 @transaction.atomic
+def answers_withdraw(*, document: UUID) -> None:
+    """Before a document goes: an answer that no other document backs may be its very words, and goes too."""
+    meant = GoldenDocument.objects.filter(document=document).values("question")
+    # One deletion after the other: each of the last two would take the other's document for the last.
+    locked = GoldenQuestion.objects.select_for_update(no_key=True).filter(pk__in=meant).order_by("pk")
+    others = GoldenDocument.objects.filter(question=OuterRef("pk")).exclude(document=document)
+    alone = GoldenQuestion.objects.filter(pk__in=[each.pk for each in locked]).exclude(Exists(others))
+    alone.exclude(answer="").update(answer="")
+
+
+@transaction.atomic
 def question_delete(*, golden: GoldenQuestion) -> None:
     golden.delete()
 
@@ -204,7 +219,9 @@ def run_perform(*, pk: int) -> None:
 
 
 def run_finish(*, pk: int, **found: Any) -> None:
-    GoldenRun.objects.filter(pk=pk, state=State.RUNNING).update(state=State.DONE, **found)
+    """Raises ``Abandoned`` for a run that is not running any more."""
+    if not GoldenRun.objects.filter(pk=pk, state=State.RUNNING).update(state=State.DONE, **found):
+        raise Abandoned
 
 
 def run_fail(*, pk: int, error: str) -> None:
@@ -241,6 +258,7 @@ def outcome(collection: Collection, beat: Callable[[], None]) -> dict[str, Any]:
     started = time.perf_counter()
     produced_by = settings_of(collection)
     asked = ask(collection, beat)
+    beat()
     return {
         "settings": produced_by,
         "fingerprint": settings_fingerprint(produced_by),
@@ -259,6 +277,7 @@ def ask(collection: Collection, beat: Callable[[], None] = lambda: None) -> Aske
         raise NothingToAsk
     filters, tally = Filters(collections=(collection.slug,)), evaluation.Tally()
     evaluation.warm_up(collection.owner, filters, "hybrid", "auto")
+    beat()
     for question in questions:
         result = evaluation.explained(question.text, collection.owner, filters, "hybrid", "auto")
         tally.add_search(question, evaluation.places_in(result, located), result.took_ms)
@@ -330,12 +349,21 @@ def begin(collection: Collection, why: str) -> None:
 
 
 def dead_runs() -> list[int]:
-    """Begun and silent, or queued for a job that a worker took along when it died."""
+    """Silent ones that no job will end: there is none, or a worker took it along when it died.
+
+    What waits is not dead however long the queue, and neither is what a worker took or told of lately.
+    """
     from search import tasks
 
-    silent = GoldenRun.objects.filter(heartbeat_at__lt=timezone.now() - SILENT)
-    queued = silent.filter(state=State.QUEUED).exclude(pk__in=tasks.waiting())
-    return [*silent.filter(state=State.RUNNING).values_list("pk", flat=True), *(each.pk for each in queued)]
+    now = timezone.now()
+    unfinished = GoldenRun.objects.filter(state__in=[State.QUEUED, State.RUNNING])
+    silent = unfinished.filter(heartbeat_at__lt=now - SILENT).exclude(pk__in=tasks.waiting())
+    taken = tasks.taken()
+    return [
+        run.pk
+        for run in silent
+        if run.pk not in taken or max(taken[run.pk], run.heartbeat_at) < now - HELD_SILENT
+    ]
 
 
 def due(last: GoldenRun, now: dict[str, Any]) -> str | None:

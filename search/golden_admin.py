@@ -36,6 +36,8 @@ from search.questions import SHOWN_PROBLEMS, QuestionsRefused
 
 #: Charts above the list of runs.
 CHARTS = 4
+#: Of the latest runs.
+CHARTED = 200
 WITH_PAGE = re.compile(r"(?P<name>.+?)(?:,\s*p\.?\s*(?P<page>\d{1,6}))?")
 LIST = "admin:search_goldenquestion_changelist"
 EXCHANGE = "admin:search_goldenquestion_exchange"
@@ -375,9 +377,9 @@ def as_text(value: Any) -> SafeString:
 
 def charts_of(runs: QuerySet[GoldenRun]) -> list[Any]:
     """One for each of the collections that were asked last, of the runs that the list shows."""
-    done = runs.filter(state=GoldenRun.State.DONE).order_by("created_at", "id").select_related("collection")
+    done = runs.filter(state=GoldenRun.State.DONE).order_by("-created_at", "-id")
     by_collection: dict[int, list[GoldenRun]] = {}
-    for run in done:
+    for run in reversed(list(done.select_related("collection")[:CHARTED])):
         by_collection.setdefault(run.collection_id, []).append(run)
     latest = sorted(by_collection.values(), key=lambda runs: runs[-1].created_at, reverse=True)
     return [chart_of(runs[-1].collection.name, runs) for runs in latest[:CHARTS]]

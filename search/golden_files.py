@@ -186,8 +186,8 @@ def export_folder(*, collection: Collection, folder: Path) -> Exported:
         raise BadRequest(f"{folder} is there already, and not empty.")
     (folder / CORPUS).mkdir(parents=True, exist_ok=True)
     names = corpus_names(collection)
-    for document in corpus_of(collection):
-        with (folder / CORPUS / names[document.pk]).open("wb") as file:
+    for document, name in named_corpus(collection, names):
+        with (folder / CORPUS / name).open("wb") as file:
             copy_original(document, file)
     raw = questions_file(collection, names)
     (folder / QUESTIONS).write_bytes(raw)
@@ -200,8 +200,8 @@ def export_zip(*, collection: Collection, file: IO[bytes]) -> Exported:
     raw = questions_file(collection, names)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(QUESTIONS, raw)
-        for document in corpus_of(collection):
-            with archive.open(f"{CORPUS}/{names[document.pk]}", "w", force_zip64=True) as part:
+        for document, name in named_corpus(collection, names):
+            with archive.open(f"{CORPUS}/{name}", "w", force_zip64=True) as part:
                 copy_original(document, part)
     return Exported(raw.count(b"\n"), len(names))
 
@@ -233,6 +233,13 @@ def corpus_of(collection: Collection) -> Iterator[Document]:
     """Every document, oldest first: each that answers nothing is one to be told apart."""
     rows = collection.documents.order_by("created_at", "pk")
     yield from rows.defer("metadata", "error_detail").iterator()
+
+
+def named_corpus(collection: Collection, names: dict[UUID, str]) -> Iterator[tuple[Document, str]]:
+    """Every document with its name; one that came after these were given is left out."""
+    for document in corpus_of(collection):
+        if name := names.get(document.pk):
+            yield document, name
 
 
 def corpus_names(collection: Collection) -> dict[UUID, str]:

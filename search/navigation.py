@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -116,9 +117,17 @@ def readable(name: str, value: str, user: User) -> str:
     if name == "type":
         return NAMES.get(value, value)
     if name == "document":
-        found = Document.objects.visible_to(user).filter(pk=value).values_list("title", flat=True).first()
-        return str(found or value)
+        return title_of(value.strip(), user) or value
     return value
+
+
+def title_of(document: str, user: User) -> str:
+    """Empty for what is no id, or of no document that ``user`` may see."""
+    try:
+        found = Document.objects.visible_to(user).filter(pk=document)
+    except ValidationError:
+        return ""
+    return str(found.values_list("title", flat=True).first() or "")
 
 
 def operator_chips(given: QueryDict) -> Iterator[Chip]:

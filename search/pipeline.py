@@ -136,18 +136,18 @@ def staged(request: SearchRequest, user: User, watch: Stopwatch) -> Stages:
     with snapshot():
         legs = retrieve(asked, user, watch)
         with watch.stage("fusion"):
-            ranked = fuse(legs, weights_for(asked))
+            ranked = fuse(legs, weights_for(request.mode, asked.query.filters))
         with watch.stage("hydrate"):
             first = hydrated(ranked[:wanted], user)
         reranked, reranking = reordered(reranker, asked, first, watch)
     return Stages(asked, legs, ranked, reranking, reranked, diverse(reranked, request.per_document))
 
 
-def weights_for(asked: Asked) -> Weights:
+def weights_for(mode: Mode, filters: Filters) -> Weights:
     """What was learned (``tune``) for the one collection that is searched, else the default."""
-    if asked.request.mode != "hybrid":
+    if mode != "hybrid":
         return DEFAULT
-    learned = Tuning.for_search(asked.query.filters.collections) or {}
+    learned = Tuning.for_search(filters.collections) or {}
     return replace(DEFAULT, **{name: learned[name] for name in asdict(DEFAULT) if name in learned})
 
 
@@ -239,14 +239,14 @@ def answer_pieces(
     """
     watch = Stopwatch()
     asked = standalone(question, history)
-    result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank), user, watch)
+    result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     read = joined(result.hits)[:SOURCES]
     sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
     generator = get_generator()
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
     request = GenerationRequest(wording, tuple(sheet.sources), tuple(history))
-    sheet.settings = produced_by(generator, mode, rerank, result)
+    sheet.settings = produced_by(generator, result)
     try:
         with watch.stage("generate"):
             yield from sheet.written_by(generator, request)
@@ -266,13 +266,14 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     return clean(question)
 
 
-def produced_by(generator: Generator, mode: Mode, rerank: Rerank, result: SearchResult) -> dict[str, Any]:
+def produced_by(generator: Generator, result: SearchResult) -> dict[str, Any]:
+    request = result.request
     return {
         "generator": generator.name,
         "embedding_model": serving_model(),
-        "reranker": reranker_name(rerank),
-        "mode": mode,
-        "fusion": fusion_settings(),
+        "reranker": reranker_name(request.rerank),
+        "mode": request.mode,
+        "fusion": fusion_settings(weights_for(request.mode, request.filters)),
         "sources": [each.chunk_id for each in result.hits],
         "degraded": list(result.degraded),
     }

@@ -32,6 +32,7 @@ from search.words import clean
 
 #: More phrases and exclusions than a person writes: a text that was pasted, in which they mean nothing.
 MAX_CONDITIONS = 16
+MAX_PHRASE = 500
 
 QUOTES = '"＂“”„‟«»「」『』'
 #: A straight mark opens only where a word begins: in ``a 5" pipe`` it is inches.
@@ -116,7 +117,8 @@ class Reading:
 
     @property
     def is_pasted(self) -> bool:
-        return len(self.phrases) + len(self.without) > MAX_CONDITIONS
+        said = [*self.phrases, *self.without]
+        return len(said) > MAX_CONDITIONS or any(len(each) > MAX_PHRASE for each in said)
 
     def merged(self, given: Filters) -> Filters:
         return replace(

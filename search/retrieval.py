@@ -8,16 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from django.db.models import Value
+
 from documents import lexical
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, DocumentIdentity, Embedding
-from documents.querysets import PassageQuerySet, Scored
+from documents.querysets import PassageQuerySet, PassageTerms, Scored
 from documents.spaces import active_space, check_weights
 from search.browsing import NEWEST, newest
 from search.metrics import Stopwatch
 from search.query import understood
-from search.types import Asked, Candidate, Filters, Legs, NamedDocument, SearchRequest, Signals
+from search.types import Asked, Candidate, Filters, Legs, NamedDocument, Query, SearchRequest, Signals
+from search.words import clean
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -46,7 +49,7 @@ Passages = TypeVar("Passages", bound=PassageQuerySet)
 def ask(request: SearchRequest, watch: Stopwatch) -> Asked:
     """The request, understood and embedded. Without an embedding engine the other legs serve."""
     with watch.stage("understand"):
-        asked = Asked(request, understood(request.query, request.filters))
+        asked = Asked(request, query_of(request))
     wants_vector = request.mode != "keyword" or request.rerank == "on"
     if not asked.query.text or not wants_vector:
         return asked
@@ -60,6 +63,14 @@ def ask(request: SearchRequest, watch: Stopwatch) -> Asked:
     except EmbeddingUnavailable as error:
         logger.warning("searching without vectors: %s", error)
         return replace(asked, degraded=("vector",))
+
+
+def query_of(request: SearchRequest) -> Query:
+    """What the request looks for. A question has no operators: what looks like one is a word of it."""
+    if not request.plain:
+        return understood(request.query, request.filters)
+    text = clean(request.query)
+    return Query(text, tuple(lexical.terms_of(text)), filters=request.filters)
 
 
 def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
@@ -159,11 +170,13 @@ def signals_of(
 
 def covered(asked: Asked, words: Sequence[Candidate]) -> float:
     """The share of the query's terms in the passage that matches them best; of few words it says nothing."""
-    terms = asked.query.terms
-    if len(terms) < QUOTATION_TERMS or not words:
+    if not words or len(asked.query.terms) < QUOTATION_TERMS:
         return 0.0
-    held = set(Chunk.objects.values_list("terms", flat=True).get(pk=words[0].chunk_id).split())
-    return sum(term in held for term in terms) / len(terms)
+    best = Chunk.objects.filter(pk=words[0].chunk_id)
+    in_its_language = best.annotate(asked=PassageTerms("language", Value(asked.query.text)))
+    row = in_its_language.values_list("terms", "asked").first()
+    held, wanted = (set(part.split()) for part in row) if row else (set(), set())
+    return len(wanted & held) / len(wanted) if len(wanted) >= QUOTATION_TERMS else 0.0
 
 
 def nearest_in(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from asgiref.sync import async_to_sync
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 from procrastinate.jobs import Status as JobStatus
 
 from documents.tasks import QUEUE
@@ -34,6 +36,13 @@ def waiting() -> list[int]:
     """Runs whose job nobody has taken yet."""
     jobs = ProcrastinateJob.objects.filter(task_name=golden_run.name, status="todo")
     return [int(args["run_id"]) for args in jobs.values_list("args", flat=True)]
+
+
+def taken() -> dict[int, datetime]:
+    """Runs whose job a worker has, and since when."""
+    jobs = ProcrastinateJob.objects.filter(task_name=golden_run.name, status="doing")
+    begun = ProcrastinateEvent.objects.filter(job__in=jobs, type="started").order_by("at")
+    return {int(args["run_id"]): at for args, at in begun.values_list("job__args", "at") if at}
 
 
 def close(run_id: int) -> None:

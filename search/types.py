@@ -67,6 +67,8 @@ class SearchRequest:
     explain: bool = False
     #: At most so many passages of one document before the others had their turn; None: no limit.
     per_document: int | None = None
+    #: A question in plain words: nothing in it is an operator.
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from documents.exceptions import DocumentError
@@ -191,16 +192,18 @@ def stages_of(form: SearchForm, user: User) -> dict[str, Any]:
 def followed(form: WhyForm, user: User) -> dict[str, Any]:
     """The trace of the document that was chosen; else those to choose from."""
     wanted = form.request()
-    if wanted is None or form.errors:
+    if form.errors:
         return {"error": said_wrong(form)}
     chosen = form.cleaned_data["document"]
     if chosen is None:
-        return {"choices": titled(form.cleaned_data["find"], user)}
+        return {"choices": titled(form.cleaned_data["find"], user)} if wanted else {"error": ""}
     visible = Document.objects.visible_to(user).select_related("collection")
     document = get_object_or_404(visible, pk=chosen)
+    if wanted is None:
+        return {"error": _("Which query should have found it?"), "document": document}
     try:
         person = searcher(user, document, form.cleaned_data["as"])
-        trace = why(request=wanted, document=document, user=person)
+        trace = why(request=wanted, document=document, user=person, asked_by=user)
     except (SearchError, DocumentError) as error:
         return {"error": str(error), "document": document}
     return {"document": document, **shown_trace(trace)}

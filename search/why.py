@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from documents import lexical
 from documents.exceptions import NotAllowed
-from documents.models import Chunk, Document, Embedding
+from documents.models import Chunk, Collection, Document, Embedding
 from documents.standing import rank_by_meaning
-from search.browsing import NEWEST
+from search.browsing import NEWEST, asks_for_documents
 from search.exceptions import BadRequest
 from search.gates import Step, gates, sayable
 from search.metrics import Stopwatch
@@ -95,21 +95,40 @@ def searcher(user: User, document: Document, name: str) -> User:
     return found
 
 
-def why(*, request: SearchRequest, document: Document, user: User) -> Trace:
+def why(*, request: SearchRequest, document: Document, user: User, asked_by: User) -> Trace:
     """``document`` on its way through the search that ``user`` would make. Raises ``BadRequest``.
 
-    Whoever asks must be allowed to see the document (and ``searcher``): the trace quotes it.
+    ``asked_by`` must be allowed to see the document (and ``searcher``): the trace quotes it. Where that is
+    somebody else, only collections that both may see are searched: ranks would tell what lies in the others.
     """
     query = understood(request.query, request.filters)
+    if not query.text and not asks_for_documents(query):
+        raise BadRequest(_("There is nothing in the query to look for."))
     steps = tuple(until_lost(gates(document, query, user)))
     if not steps[-1].passed:
         return Trace(document, steps, steps[-1].name, steps[-1].detail)
     own = frozenset(sayable(document, query).values_list("pk", flat=True))
+    if asked_by != user:
+        request = shared(request, document, (user, asked_by))
     found = Search(document, user, staged(request, user, Stopwatch()), own)
     steps += tuple(weighed(found))
     lost = next((step for step in steps if not step.passed and step.name in decisive(found)), None)
     sentence = (lost or steps[-1]).detail
     return Trace(document, steps, lost.name if lost else None, sentence, tuple(traced(found)))
+
+
+def shared(request: SearchRequest, document: Document, users: Sequence[User]) -> SearchRequest:
+    """The request within the collections that all of ``users`` may see.
+
+    The document's own is always among them, as it passed the gates: none at all would mean every collection.
+    """
+    seen = Collection.objects.all()
+    for user in users:
+        seen = seen & Collection.objects.visible_to(user)
+    if wanted := request.filters.collections:
+        seen = seen.filter(slug__in=wanted)
+    slugs = {document.collection.slug, *seen.values_list("slug", flat=True)}
+    return replace(request, filters=replace(request.filters, collections=tuple(sorted(slugs))))
 
 
 def until_lost(steps: Iterable[Step]) -> Iterator[Step]:

@@ -33,8 +33,11 @@ def pytest_configure() -> None:
 def _clean_cache() -> Iterator[None]:
     from django.core.cache import cache
 
+    from documents import lexical
+
     yield
     cache.clear()
+    lexical.forget_languages()
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,16 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 if "PORTAL_TEST_DATA_DIR" not in os.environ:
     folder = tempfile.mkdtemp(prefix="portal-tests-")
     os.environ["PORTAL_TEST_DATA_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-os.environ["DATA_DIR"] = os.environ["PORTAL_TEST_DATA_DIR"]
+# Side by side, each process has servers of its own: one empties the cache after every test.
+os.environ["DATA_DIR"] = str(
+    Path(os.environ["PORTAL_TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", ""))
+)
 for name in ("LLM_BASE_URL", "RERANKER_MODEL", "EMBEDDING_MODEL", "EMBEDDING_ENGINE", "UPLOAD_LIMIT_MB"):
     os.environ.pop(name, None)
 

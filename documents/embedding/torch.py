@@ -43,7 +43,7 @@ class TorchEmbedder:
         model = self._loaded()
         batch = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
         rows = model.encode(list(texts), batch_size=batch, output_value=None, show_progress_bar=False)
-        return [encoding_of(row, set(model.tokenizer.all_special_ids)) for row in rows]
+        return [encoding_of(row, added_tokens(model.tokenizer)) for row in rows]
 
     def _loaded(self) -> Any:
         if self._model is None:
@@ -53,6 +53,12 @@ class TorchEmbedder:
                     self._model = load(self._files)
                     metrics.model_load_seconds.labels("torch").observe(time.perf_counter() - started)
         return self._model
+
+
+def added_tokens(tokenizer: Any) -> set[int]:
+    """Those that stand around a text, as opposed to one of its words that the model does not know."""
+    around = ("cls_token_id", "sep_token_id", "bos_token_id", "eos_token_id", "pad_token_id")
+    return {found for name in around if (found := getattr(tokenizer, name, None)) is not None}
 
 
 def encoding_of(row: Any, special: set[int]) -> Encoding:

@@ -107,7 +107,8 @@ def unfound_by_vector() -> list[str]:
 
 
 def rebuild_lexical(_: Sequence[str]) -> None:
-    lexical.rebuild(lexical.PASSAGES)
+    for index in lexical.INDEXES:
+        lexical.rebuild(index)
 
 
 def rebuild_vectors(_: Sequence[str]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from django.db import connection
+from django.db import connection, transaction
 from django.http import Http404
 
 from documents import sweep
+from documents.identity import day_of
 from documents.integrity.types import Check, rows
-from documents.models import Chunk, Document, Page, Status
-from documents.services import document_delete, document_reindex
+from documents.models import Chunk, Document, DocumentIdentity, Page, Status
+from documents.services import document_delete, document_identify, document_reindex
 from documents.spaces import active_space
 
 #: Documents, by what is wrong with what is stored of them. Reading them again mends it.
@@ -35,10 +36,14 @@ BROKEN_DOCUMENTS = {
         SELECT DISTINCT document_id FROM documents_chunk
         GROUP BY document_id, page_start, start HAVING count(*) > 1""",
 }
-FAILED_WITH_PASSAGES = """
+FAILED_WITH_CONTENT = """
     SELECT d.id FROM documents_document d WHERE d.status = 'failed' AND (
     EXISTS (SELECT 1 FROM documents_chunk c WHERE c.document_id = d.id)
-    OR EXISTS (SELECT 1 FROM documents_page p WHERE p.document_id = d.id))"""
+    OR EXISTS (SELECT 1 FROM documents_page p WHERE p.document_id = d.id)
+    OR EXISTS (SELECT 1 FROM documents_documentidentity i WHERE i.document_id = d.id))"""
+UNNAMED = """
+    SELECT d.id FROM documents_document d WHERE d.status = 'ready'
+    AND NOT EXISTS (SELECT 1 FROM documents_documentidentity i WHERE i.document_id = d.id)"""
 WITHOUT_VECTOR = """
     SELECT DISTINCT c.document_id FROM documents_chunk c WHERE NOT EXISTS
     (SELECT 1 FROM documents_embedding e WHERE e.chunk_id = c.id AND e.space_id = %s)"""
@@ -51,13 +56,18 @@ LEFT_BY_MAILS = """
 ELSEWHERE = """
     SELECT DISTINCT d.id FROM {table} part JOIN documents_document d ON d.id = part.document_id
     WHERE part.collection_id <> d.collection_id"""
-PARTS = {"passages": "documents_chunk", "vectors": "documents_embedding"}
+PARTS = {
+    "passages": "documents_chunk",
+    "vectors": "documents_embedding",
+    "names": "documents_documentidentity",
+}
 LEFT_OF_DELETED = """
     SELECT x.document_id FROM documents_deletion x WHERE EXISTS (
     SELECT 1 FROM documents_document d WHERE d.id = x.document_id
     UNION ALL SELECT 1 FROM documents_page p WHERE p.document_id = x.document_id
     UNION ALL SELECT 1 FROM documents_chunk c WHERE c.document_id = x.document_id
     UNION ALL SELECT 1 FROM documents_embedding e WHERE e.document_id = x.document_id
+    UNION ALL SELECT 1 FROM documents_documentidentity i WHERE i.document_id = x.document_id
     UNION ALL SELECT 1 FROM django_admin_log l WHERE l.object_id = x.document_id::text
     AND l.object_repr <> x.document_id::text)"""
 
@@ -90,6 +100,18 @@ def empty(documents: Sequence[str]) -> None:
     failed = Document.objects.filter(pk__in=documents, status=Status.FAILED)
     Chunk.objects.filter(document__in=failed).delete()
     Page.objects.filter(document__in=failed).delete()
+    DocumentIdentity.objects.filter(document__in=failed).delete()
+
+
+def identify(documents: Sequence[str]) -> None:
+    """Documents of an earlier version have neither names nor a date."""
+    for pk in documents:
+        with transaction.atomic():
+            ready = Document.objects.select_for_update(no_key=True).filter(pk=pk, status=Status.READY)
+            if document := ready.first():
+                document.dated = document.dated or day_of(document.metadata)
+                document.save(update_fields=["dated"])
+                document_identify(document=document)
 
 
 def mover(table: str) -> Callable[[Sequence[str]], None]:
@@ -141,7 +163,8 @@ CHECKS = (
     *(Check(name, finder(sql), read_again) for name, sql in BROKEN_DOCUMENTS.items()),
     Check("passages without a vector in the active space", without_vector, read_again),
     Check("vectors of another document than their passage", finder(OF_ANOTHER), give_back),
-    Check("failed documents that still have pages or passages", finder(FAILED_WITH_PASSAGES), empty),
+    Check("ready documents that nothing names", finder(UNNAMED), identify),
+    Check("failed documents that still have pages, passages or names", finder(FAILED_WITH_CONTENT), empty),
     Check("documents on their way without a job", without_job, sweep_again),
     Check("documents on their way whose worker is dead", held_by_the_dead, sweep_again),
     *(misplaced(what, table) for what, table in PARTS.items()),

@@ -32,7 +32,9 @@ def traces_of(text: str) -> list[str]:
 def in_tables(text: str) -> Iterator[str]:
     """Every row of every table, as text: no column can be forgotten."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()")
+        cursor.execute(
+            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+        )
         for (table,) in cursor.fetchall():
             cursor.execute(ROWS_THAT_HOLD.format(table=table), [" ".join(text.lower().split())])
             number, keys = cursor.fetchone()

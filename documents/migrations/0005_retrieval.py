@@ -14,7 +14,7 @@ from documents import lexical, vocabulary
 # Which of Postgres's configurations stems a language; one that it has none for is only split and folded.
 # A text whose language nobody could tell is read as English.
 TEXT_CONFIG = """
-CREATE FUNCTION text_config(language text) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
+CREATE FUNCTION public.text_config(language text) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
     SELECT CASE language
         WHEN '' THEN 'english' WHEN 'en' THEN 'english' WHEN 'ar' THEN 'arabic' WHEN 'hy' THEN 'armenian'
         WHEN 'eu' THEN 'basque' WHEN 'ca' THEN 'catalan' WHEN 'da' THEN 'danish' WHEN 'nl' THEN 'dutch'
@@ -32,7 +32,7 @@ $$
 # written to it ("FY2018", "2023Q2"). A hyphen parts words; a code such as "P-103" is in the index as a whole
 # (p103) and in parts. A full stop parts words ("end.Next"). Scripts without blanks are cut into characters.
 PASSAGE_TERMS = r"""
-CREATE FUNCTION passage_terms(language text, content text) RETURNS text
+CREATE FUNCTION public.passage_terms(language text, content text) RETURNS text
 IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
     WITH folded AS (
         SELECT regexp_replace(regexp_replace(regexp_replace(
@@ -77,8 +77,8 @@ class Migration(migrations.Migration):
     operations = [
         UnaccentExtension(),
         TrigramExtension(),
-        migrations.RunSQL(TEXT_CONFIG, "DROP FUNCTION text_config(text)"),
-        migrations.RunSQL(PASSAGE_TERMS, "DROP FUNCTION passage_terms(text, text)"),
+        migrations.RunSQL(TEXT_CONFIG, "DROP FUNCTION public.text_config(text)"),
+        migrations.RunSQL(PASSAGE_TERMS, "DROP FUNCTION public.passage_terms(text, text)"),
         migrations.RunSQL("DROP INDEX IF EXISTS chunk_context_bm25, chunk_context_tsvector", migrations.RunSQL.noop),
         migrations.CreateModel(
             name='DocumentIdentity',
@@ -139,27 +139,27 @@ class Migration(migrations.Migration):
             name='collection',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='documents.collection'),
         ),
-        migrations.AddField(
-            model_name='chunk',
-            name='terms',
-            field=models.GeneratedField(db_persist=True, expression=documents.querysets.PassageTerms('language', 'context'), output_field=models.TextField()),
-        ),
-        migrations.AddIndex(
-            model_name='word',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass('word', name='gin_trgm_ops'), name='word_trigrams'),
-        ),
-        migrations.AddConstraint(
-            model_name='word',
-            constraint=models.UniqueConstraint(fields=('collection', 'word'), name='word_once'),
-        ),
-        # Passages that were read before have their document's language.
+        # Passages that were read before have their document's language, before terms are made by it.
         migrations.RunSQL(
             "UPDATE documents_chunk c SET language = d.language FROM documents_document d "
             "WHERE d.id = c.document_id AND d.language <> ''",
             migrations.RunSQL.noop,
         ),
         migrations.RunSQL("SET CONSTRAINTS ALL IMMEDIATE", migrations.RunSQL.noop),
+        migrations.AddField(
+            model_name='chunk',
+            name='terms',
+            field=models.GeneratedField(db_persist=True, expression=documents.querysets.PassageTerms('language', 'context'), output_field=models.TextField()),
+        ),
+        migrations.AddConstraint(
+            model_name='word',
+            constraint=models.UniqueConstraint(fields=('collection', 'word'), name='word_once'),
+        ),
         migrations.RunPython(create_indexes, drop_indexes),
         # The words of documents that were read before.
         migrations.RunSQL(vocabulary.FILL, migrations.RunSQL.noop),
+        migrations.AddIndex(
+            model_name='word',
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass('word', name='gin_trgm_ops'), name='word_trigrams'),
+        ),
     ]

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from documents import metrics, progress, vocabulary
-from documents.models import Document, Stage, Status
+from documents.models import Document, DocumentIdentity, Stage, Status
 from documents.querysets import CANCELLED, DocumentQuerySet
 from documents.services.collections import touch_corpus
 from documents.services.documents import document_reindex
@@ -52,6 +52,7 @@ def fail(document: Document, reason: str) -> None:
     document.pages.all().delete()
     vocabulary.exchange(document.collection_id, vocabulary.words_of(document.pk))
     document.chunks.all().delete()
+    DocumentIdentity.objects.filter(document=document).delete()
     discard_former_file(document)
     document.status, document.chunk_count = Status.FAILED, 0
     document.reason, document.notice = reason, ""

@@ -41,12 +41,13 @@ class LateInteraction:
         if len(known) < 2:
             return list(hits)
         matches = best_matches(self.encoding.tokens, [stored[hit.chunk_id] for hit in known])
-        likeness = dict(zip((hit.chunk_id for hit in known), telling(matches), strict=True))
-        late = scaled([likeness.get(hit.chunk_id) for hit in hits])
-        first = scaled([hit.score for hit in hits])
-        blended = [(one + WEIGHT * other) / (1 + WEIGHT) for one, other in zip(first, late, strict=True)]
-        scored = [replace(hit, score=score) for hit, score in zip(hits, blended, strict=True)]
-        return sorted(scored, key=lambda hit: -hit.score)
+        late = dict(zip((hit.chunk_id for hit in known), scaled(telling(matches)), strict=True))
+        first = dict(zip((hit.chunk_id for hit in hits), scaled([hit.score for hit in hits]), strict=True))
+        blended = {pk: (first[pk] + WEIGHT * late[pk]) / (1 + WEIGHT) for pk in late}
+        better = iter(sorted(known, key=lambda hit: -blended[hit.chunk_id]))
+        # What was embedded before there were vectors of tokens keeps its place.
+        order = [next(better) if hit.chunk_id in late else hit for hit in hits]
+        return [replace(hit, score=blended.get(hit.chunk_id, first[hit.chunk_id])) for hit in order]
 
 
 def telling(matches: NDArray[np.float32]) -> list[float]:

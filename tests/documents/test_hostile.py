@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
 from documents import indexing, services, tasks
+from documents.embedding.base import Encoding
 from documents.exceptions import DocumentError
 from documents.integrity import check_integrity
 from documents.models import Collection, Document, Page, Status
@@ -78,10 +80,9 @@ ENDS = {
 class OneVector:
     """An embedder for which all texts are the same."""
 
-    def embed(self, texts: list[str]) -> Any:
-        import numpy as np
-
-        return np.full((len(texts), 384), 384**-0.5, dtype=np.float32)
+    def encode(self, texts: list[str]) -> list[Encoding]:
+        vector = np.full(384, 1 / 384**0.5, dtype=np.float32)
+        return [Encoding(vector, vector[None]) for _ in texts]
 
 
 @pytest.fixture(autouse=True)

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from documents import lexical, stored_files, tasks
 from documents.integrity import check_integrity, counts, outside, repair
-from documents.models import Chunk, Collection, Document, Embedding, Page, Status
+from documents.models import (
+    Chunk,
+    Collection,
+    Deletion,
+    Document,
+    DocumentIdentity,
+    Embedding,
+    Page,
+    Status,
+)
 from documents.spaces import ensure_active_space, index_name
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +110,21 @@ def fail_with_passages(document: Document) -> None:
     Document.objects.filter(pk=document.pk).update(status=Status.FAILED, reason="Something.", chunk_count=0)
 
 
+def fail_with_a_name(document: Document) -> None:
+    fail_with_passages(document)
+    document.chunks.all().delete()
+    document.pages.all().delete()
+
+
+def lose_the_name(document: Document) -> None:
+    DocumentIdentity.objects.filter(document=document).delete()
+
+
+def move_names(document: Document) -> None:
+    elsewhere = Document.objects.exclude(pk=document.pk).get().collection
+    DocumentIdentity.objects.filter(document=document).update(collection=elsewhere)
+
+
 def lose_the_job(document: Document) -> None:
     Document.objects.filter(pk=document.pk).update(status=Status.QUEUED)
     sql("DELETE FROM procrastinate_jobs")
@@ -134,7 +159,10 @@ def leave_an_attachment(document: Document) -> None:
         (move_vectors, "vectors in another collection than their document"),
         (read_from_elsewhere, "ready documents that were read from another file"),
         (repeat_a_passage, "passages that stand twice in a document"),
-        (fail_with_passages, "failed documents that still have pages or passages"),
+        (move_names, "names in another collection than their document"),
+        (lose_the_name, "ready documents that nothing names"),
+        (fail_with_passages, "failed documents that still have pages, passages or names"),
+        (fail_with_a_name, "failed documents that still have pages, passages or names"),
         (lose_the_job, "documents on their way without a job"),
         (kill_the_worker, "documents on their way whose worker is dead"),
         (leave_a_file, "stored files without a document"),
@@ -153,9 +181,33 @@ def test_a_breach_is_found_and_mended(
     assert invariant in mended()
     assert broken() == []
     document.refresh_from_db()
-    if breach is not fail_with_passages:
+    if breach not in (fail_with_passages, fail_with_a_name):
         texts = document.chunks.order_by("ordinal").values_list("text", flat=True)
         assert list(texts) == ["Cranes dance.", "Storks clatter.", "Herons wait."]
+
+
+def test_documents_of_an_earlier_version_get_names_and_the_date_of_their_file(document: Document) -> None:
+    dated = {"metadata": {"created": "2019-05-06T10:00:00"}, "dated": None}
+    Document.objects.filter(pk=document.pk).update(**dated, title="Cranes of Velmora")
+    lose_the_name(document)
+    assert mended() == ["ready documents that nothing names"]
+    document.refresh_from_db()
+    assert document.dated == date(2019, 5, 6)
+    assert "Velmora" in document.identity.text
+    Document.objects.filter(pk=document.pk).update(dated=date(2020, 1, 1))
+    lose_the_name(document)
+    mended()
+    document.refresh_from_db()
+    assert document.dated == date(2020, 1, 1)
+
+
+def test_names_of_a_deleted_document_are_something_left(collection: Collection) -> None:
+    gone = uuid4()
+    with transaction.atomic():  # foreign keys are looked at when it ends
+        DocumentIdentity.objects.create(document_id=gone, collection=collection, text="Cranes")
+        Deletion.objects.create(document_id=gone, collection=collection, page_count=1, chunk_count=1)
+        assert "deleted documents of which something is left" in broken()
+        transaction.set_rollback(True)
 
 
 def test_a_changed_original_is_found_and_said_to_be_beyond_repair(document: Document) -> None:

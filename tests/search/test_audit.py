@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from redis.exceptions import ConnectionError as RedisGone
 
 from documents import lexical, lexical_check
@@ -133,6 +134,14 @@ def test_users_who_are_gone_are_passed_over(space: EmbeddingSpace, bob: User) ->
     assert audit.audit(space, 3).asked == 0
 
 
+def test_no_user_is_read_but_those_who_asked(space: EmbeddingSpace, alice: User, bob: User) -> None:
+    recent.remember(SearchRequest("herons"), bob)
+    with CaptureQueriesContext(connection) as statements:
+        assert [query.user for query in audit.askable(recent.recent(), space)] == [bob]
+    (users,) = [each["sql"] for each in statements if 'FROM "auth_user"' in each["sql"]]
+    assert f'"auth_user"."id" IN ({bob.pk})' in users
+
+
 def test_a_poor_recall_is_warned_of(
     space: EmbeddingSpace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,11 +195,16 @@ def test_an_index_that_brings_too_little_is_told_and_rebuilt(
 
     monkeypatch.setattr(lexical_check, "by_index", torn)
     monkeypatch.setattr(lexical, "rebuild", lambda index: rebuilt.append(index.bm25))
-    with pytest.raises(CommandError, match="--repair"):
-        ran("check_bm25", "--json")
+    with pytest.raises(CommandError, match="without --no-repair"):
+        ran("check_bm25", "--no-repair")
     assert rebuilt == []
-    assert "rebuilt" in ran("check_bm25", "--repair")
+    report = json.loads(ran("check_bm25", "--json"))
+    assert {row["index"] for row in report["indexes"] if row["rebuilt"]} == set(rebuilt)
     assert lexical.PASSAGES.bm25 in rebuilt
+    rebuilt.clear()
+    monkeypatch.setattr(lexical, "rebuild", lambda index: None)
+    with pytest.raises(CommandError, match="although it was rebuilt"):
+        ran("check_bm25")
 
 
 def test_without_the_extension_there_is_nothing_to_check(

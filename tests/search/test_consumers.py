@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -22,6 +22,9 @@ from search.log import in_database
 from search.models import Answer
 from tests.search.examples import HERONS
 from tests.search.sockets import WebsocketCommunicator
+
+#: The same in every process that collects the tests.
+NOBODYS = UUID("9b1fb36c-6f0c-4b7e-8a52-0d9bd0c3b6c1")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,7 +116,7 @@ async def test_anonymous_is_refused() -> None:
         ('{"type": "ask", "question": "q", "collections": ["unknown"]}', "not-found"),
         ('{"type": "ask", "question": "q", "documents": ["7"]}', "not-found"),
         ('{"type": "resume", "answer": 7}', "not-found"),
-        (f'{{"type": "stop", "answer": "{uuid4()}"}}', "not-found"),
+        (f'{{"type": "stop", "answer": "{NOBODYS}"}}', "not-found"),
     ],
 )
 async def test_bad_input_is_answered_with_a_problem(alice: User, sent: str, code: str) -> None:

@@ -154,6 +154,13 @@ def test_an_exclusion_alone_leaves_passages_out(
     assert long.chunks.get(pk=first.chunk_id).ordinal > 0
 
 
+def test_documents_that_are_excluded_take_no_place(
+    library: dict[str, Document], bob: User, collection: Collection, make_document: Make
+) -> None:
+    make_document(collection, "Another colony of herons.", title="Newest")
+    assert titles(bob, "-colony", k=2) == ["Bread", "Trams"]
+
+
 def test_a_document_without_passages_is_not_shown(
     library: dict[str, Document], upload: Make, collection: Collection, bob: User
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -66,6 +67,26 @@ def test_a_question_of_a_deleted_document_is_without_it(
     assert not GoldenDocument.objects.exists()
     assert list(collection.golden_questions.without_document()) == [asked]
     assert not collection.golden_questions.askable().exists()
+
+
+def test_an_answer_goes_with_the_last_document_that_backs_it(
+    collection: Collection, herons: Document, alice: User
+) -> None:
+    trams = Document.objects.get(filename="trams.txt")
+    both = [(herons, 1), (herons, None), (trams, None)]
+    kept = question_create(collection=collection, question="One?", answer="Lindqvist", expected=both)
+    lost = question_create(collection=collection, question="Two?", answer="Ormund", expected=both[:2])
+    own = question_create(collection=collection, question="Three?", answer="Nobody", expected=[])
+    with transaction.atomic():
+        document_delete(document=herons, user=alice)
+        transaction.set_rollback(True)
+    assert set(GoldenQuestion.objects.values_list("answer", flat=True)) == {"Lindqvist", "Ormund", "Nobody"}
+    document_delete(document=herons, user=alice)
+    answers = dict(GoldenQuestion.objects.values_list("pk", "answer"))
+    assert answers == {kept.pk: "Lindqvist", lost.pk: "", own.pk: "Nobody"}
+    document_delete(document=trams, user=alice)
+    kept.refresh_from_db()
+    assert (kept.answer, kept.question) == ("", "One?")
 
 
 def test_a_question_of_a_document_that_moved_away_is_without_it(
@@ -258,6 +279,31 @@ def test_a_zip_file_is_what_the_folder_is(
     assert golden_files.import_upload(collection=collection, upload=packed).updated == 1
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_document_that_comes_while_it_is_exported_is_left_out(
+    asked: GoldenQuestion,
+    collection: Collection,
+    make_document: Callable[..., Document],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    packed: bool,
+) -> None:
+    named = golden_files.corpus_names
+
+    def overtaken(collection: Collection) -> Any:
+        names = named(collection)
+        make_document(collection, BREAD.upper(), filename="late.txt")
+        return names
+
+    monkeypatch.setattr(golden_files, "corpus_names", overtaken)
+    if packed:
+        done = golden_files.export_zip(collection=collection, file=io.BytesIO())
+    else:
+        done = golden_files.export_folder(collection=collection, folder=tmp_path / "out")
+        assert not (tmp_path / "out/corpus/late.txt").exists()
+    assert (done.questions, done.documents) == (1, 3)
+
+
 def test_a_folder_that_holds_something_is_left_alone(collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").touch()
     with pytest.raises(CommandError, match="not empty"):
@@ -292,13 +338,13 @@ def test_a_run_measures_what_is_found_and_says_what_it_left_out(
 def test_a_run_asks_as_the_owner_of_the_collection(
     asked: GoldenQuestion, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    askers, search = [], pipeline.search
+    askers, found = [], pipeline.found
 
-    def watched(*, request: Any, user: User) -> Any:
+    def watched(request: Any, user: User, watch: Any) -> Any:
         askers.append((user.username, request.filters.collections))
-        return search(request=request, user=user)
+        return found(request, user, watch)
 
-    monkeypatch.setattr(pipeline, "search", watched)
+    monkeypatch.setattr(pipeline, "found", watched)
     golden.run(collection=collection, why=Why.DEMAND)
     assert set(askers) == {("alice", ("research",))}
 
@@ -329,10 +375,10 @@ def test_a_worker_performs_a_run_once(asked: GoldenQuestion, collection: Collect
 def test_an_error_ends_the_run_and_is_told(
     asked: GoldenQuestion, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(**given: Any) -> None:
+    def broken(*given: Any) -> None:
         raise RuntimeError("the index is upside down")
 
-    monkeypatch.setattr(pipeline, "search", broken)
+    monkeypatch.setattr(pipeline, "found", broken)
     run = golden.run(collection=collection, why=Why.DEMAND)
     assert (run.state, run.error) == (State.FAILED, "RuntimeError: the index is upside down")
     with pytest.raises(CommandError, match="upside down"):
@@ -343,7 +389,7 @@ def test_a_run_whose_worker_died_is_failed_by_the_sweep(
     asked: GoldenQuestion, collection: Collection
 ) -> None:
     run = golden.run_enqueue(collection=collection, why=Why.DEMAND)
-    long_ago = timezone.now() - 2 * golden.SILENT
+    long_ago = timezone.now() - 2 * golden.HELD_SILENT
     GoldenRun.objects.update(heartbeat_at=long_ago)
     golden.sweep()
     run.refresh_from_db()
@@ -351,6 +397,15 @@ def test_a_run_whose_worker_died_is_failed_by_the_sweep(
     job = ProcrastinateJob.objects.get(task_name="search.golden_run")
     with connection.cursor() as cursor:  # a worker took it
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [job.pk])
+    golden.sweep()
+    run.refresh_from_db()
+    assert run.state == State.QUEUED  # just now, and did not get to it yet
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_events SET at = %s WHERE type = 'started'", [long_ago])
+    GoldenRun.objects.update(state=State.RUNNING, heartbeat_at=timezone.now() - 2 * golden.SILENT)
+    golden.sweep()
+    run.refresh_from_db()
+    assert run.state == State.RUNNING  # a model may be loading
     for state in (State.QUEUED, State.RUNNING):
         GoldenRun.objects.update(state=state, error="", heartbeat_at=Now())
         golden.sweep()
@@ -364,17 +419,55 @@ def test_a_run_whose_worker_died_is_failed_by_the_sweep(
     assert job.status == "failed"
 
 
+def test_a_run_without_a_job_is_dead_sooner(asked: GoldenQuestion, collection: Collection) -> None:
+    run = golden.run_create(collection=collection, why=Why.COMMAND, user=None)
+    GoldenRun.objects.update(state=State.RUNNING, heartbeat_at=timezone.now() - 2 * golden.SILENT)
+    golden.sweep()
+    run.refresh_from_db()
+    assert run.state == State.FAILED
+
+
+def test_a_run_beats_after_its_models_are_loaded_and_before_it_counts(
+    asked: GoldenQuestion, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    scores_of = golden.scores_of
+    monkeypatch.setattr(golden.evaluation, "warm_up", lambda *given: steps.append("warm up"))
+    monkeypatch.setattr(golden, "scores_of", lambda tally: steps.append("scores") or scores_of(tally))
+    golden.outcome(collection, lambda: steps.append("beat"))
+    assert steps == ["warm up", "beat", "beat", "beat", "scores"]
+
+
+def test_a_run_that_ended_meanwhile_is_not_finished_in_silence(
+    asked: GoldenQuestion,
+    collection: Collection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scores_of = golden.scores_of
+
+    def overtaken(tally: Any) -> Any:
+        GoldenRun.objects.update(state=State.FAILED, error=golden.ENDED_EARLY)
+        return scores_of(tally)
+
+    monkeypatch.setattr(golden, "scores_of", overtaken)
+    with caplog.at_level(logging.WARNING, logger="search.golden"):
+        run = golden.run(collection=collection, why=Why.DEMAND)
+    assert (run.state, run.error, run.scores) == (State.FAILED, golden.ENDED_EARLY, {})
+    assert f"golden run {run.pk} was given up" in caplog.text
+
+
 def test_a_run_that_was_given_up_stops_by_itself(
     asked: GoldenQuestion, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(golden, "BEAT_SECONDS", 0.0)
-    search = pipeline.search
+    found = pipeline.found
 
-    def interrupted(**given: Any) -> Any:
+    def interrupted(*given: Any) -> Any:
         GoldenRun.objects.update(state=State.FAILED, error=golden.ENDED_EARLY)
-        return search(**given)
+        return found(*given)
 
-    monkeypatch.setattr(pipeline, "search", interrupted)
+    monkeypatch.setattr(pipeline, "found", interrupted)
     run = golden.run(collection=collection, why=Why.DEMAND)
     assert (run.state, run.scores) == (State.FAILED, {})
 

@@ -17,7 +17,7 @@ from django.test import Client
 
 from documents.models import Collection, Document, Role
 from documents.services import collection_create, document_delete, document_update, membership_set
-from search import golden
+from search import golden, golden_admin
 from search.golden import question_create
 from search.golden_chart import chart_of, columns
 from search.models import GoldenQuestion, GoldenRun, Tuning
@@ -336,6 +336,17 @@ def test_a_chart_marks_changes_of_model_and_setting() -> None:
     assert crowded is not None
     assert len(crowded.marks) == 39
     assert 1 < sum(bool(mark.word) for mark in crowded.marks) < 15
+
+
+def test_charts_are_of_the_latest_runs(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(golden_admin, "CHARTED", 2)
+    for day, recall in ((1, 0.1), (2, 0.2), (3, 0.3)):
+        run = a_run(day, recall, collection=collection, state=GoldenRun.State.DONE, seconds=1.0)
+        run.save()
+        GoldenRun.objects.filter(pk=run.pk).update(created_at=run.created_at)
+    (chart,) = golden_admin.charts_of(GoldenRun.objects.all())
+    assert "Runs drawn: 2." in chart.summary
+    assert chart.series[0].last == "0.300"
 
 
 def test_no_runs_no_chart_and_one_run_stands_in_the_middle() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from documents import lexical
 from documents.exceptions import EmbeddingUnavailable
-from documents.models import Collection, Document
+from documents.models import Collection, Document, Embedding
 from search import pipeline, retrieval
 from search.generation import extractive
 from search.generation.fake import FakeGenerator
@@ -142,6 +142,53 @@ def test_text_search_in_the_place_of_bm25_is_reported(
     assert result.hits[0].document_title == "Trams"
 
 
+@pytest.mark.parametrize("query", ["-5", "temperature -5", "pump -", "--", "'; --", "a\\b", "& | !"])
+def test_odd_words_are_words_to_text_search_too(
+    library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(lexical, "backend", lambda: "tsvector")
+    assert {hit.document_title for hit in searched(alice, f"{query} tram", mode="keyword")} == {"Trams"}
+    searched(alice, query)
+
+
+def test_a_document_in_another_language_changes_no_quotation(
+    library: dict[str, Document], alice: User, collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    german = "Die Pumpe fördert das Wasser aus dem Brunnen in den Behälter. " * 6
+    assert make_document(collection, german, title="Pumpe").language == "de"
+    quotation = HERONS.split(".")[0]
+    lexical.forget_languages()
+    assert "the" not in lexical.terms_of("what is the revenue of the company")
+    request = SearchRequest(quotation, explain=True)
+    told = pipeline.search(request=request, user=alice).explanation
+    assert told
+    assert told["quoted"] == 1.0
+
+
+def test_passages_without_vectors_of_tokens_keep_their_place(
+    library: dict[str, Document], alice: User
+) -> None:
+    plain = [hit.chunk_id for hit in searched(alice, "tram network", rerank="off")]
+    Embedding.objects.filter(chunk_id=plain[1]).update(tokens=None)
+    assert searched(alice, "tram network", rerank="on")[1].chunk_id == plain[1]
+
+
+def test_late_interaction_reads_passages_token_by_token(library: dict[str, Document], alice: User) -> None:
+    request = SearchRequest("When did the tram network open?", rerank="on", explain=True)
+    told = pipeline.search(request=request, user=alice).explanation
+    assert told
+    assert told["reranker"] == "late-interaction"
+    assert len(told["reranked"]) == 3
+    assert not told["rerank_skipped"]
+
+
+def test_a_first_stage_that_is_sure_is_not_reread(library: dict[str, Document], alice: User) -> None:
+    told = pipeline.search(request=SearchRequest("tram network", explain=True), user=alice).explanation
+    assert told
+    assert told["rerank_skipped"]
+    assert told["reranked"] == []
+
+
 class Backwards:
     name = "backwards"
     depth = 20
@@ -211,6 +258,14 @@ def test_what_no_source_supports_is_not_answered(
     outcome = pipeline.answer(question=question, user=alice)
     assert outcome.abstained
     assert outcome.evidence == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    ['Who founded the "observatory at Lake Ormund"?', "Who founded type:error the observatory -now?"],
+)
+def test_a_question_has_no_operators(library: dict[str, Document], alice: User, question: str) -> None:
+    assert "Lindqvist" in pipeline.answer(question=question, user=alice).text
 
 
 def test_strangers_get_no_answer(library: dict[str, Document], charlie: User) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
@@ -14,6 +15,7 @@ from django.utils.timezone import now
 from documents.models import Collection, Document
 from documents.services import document_delete
 from search.models import Answer, Citation, Conversation
+from search.navigation import chips
 from search.presentation import excerpt
 from search.types import Hit
 
@@ -129,6 +131,21 @@ def test_a_search_in_one_document_names_it(
     assert "Boiler manual" not in browser(charlie).get("/search/", asked).content.decode()
 
 
+@pytest.mark.parametrize("around", [" {}", "{}\t ", "{{{}}}"])
+def test_a_document_is_named_whatever_stands_around_its_id(
+    browser: SignIn, bob: User, document: Document, around: str
+) -> None:
+    response = browser(bob).get("/search/", {"q": "boiler", "document": around.format(document.pk)})
+    assert response.status_code == 200
+    assert ">Only in: Boiler manual</span>" in response.content.decode()
+
+
+def test_what_is_no_id_is_shown_as_it_was_written(browser: SignIn, bob: User, document: Document) -> None:
+    assert browser(bob).get("/search/", {"q": "boiler", "document": "no-id"}).status_code == 200
+    given = QueryDict("document=no-id")
+    assert [chip.label for chip in chips(given, bob)] == ["Only in: no-id"]
+
+
 def test_a_misspelt_word_comes_with_a_link(browser: SignIn, bob: User, document: Document) -> None:
     page = browser(bob).get("/search/", {"q": "boilre type:text"}).content.decode()
     assert 'href="/search/?q=boiler+type%3Atext"' in page
@@ -230,6 +247,18 @@ def test_why_follows_the_document(browser: SignIn, bob: User, charlie: User, doc
     lost = browser(bob).get("/search/why/", {**asked, "type": "pdf"}).content.decode()
     assert "The filter “type: pdf” leaves it out" in lost
     assert browser(charlie).get("/search/why/", asked).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["", "q=", "q=%20&find=boiler", 'q=""'])
+def test_why_asks_for_a_query_and_keeps_the_document(
+    browser: SignIn, bob: User, charlie: User, document: Document, query: str
+) -> None:
+    address = f"/search/why/?{query}&document={document.pk}"
+    page = browser(bob).get(address).content.decode()
+    assert 'role="alert"' in page
+    assert 'data-testid="trace"' not in page
+    assert f'type="hidden" name="document" value="{document.pk}"' in page
+    assert browser(charlie).get(address).status_code == 404
 
 
 def test_why_as_somebody_else_is_for_curators(

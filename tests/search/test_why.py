@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from documents.models import Collection, Document, Embedding, Role, Status
-from documents.services import membership_set
+from documents.services import collection_create, membership_set
 from search.exceptions import BadRequest
 from search.types import Filters, SearchRequest
 from search.why import Trace, why
@@ -35,7 +35,7 @@ def others(collection: Collection, make_document: Make) -> list[Document]:
 
 
 def trace(document: Document, user: User, query: str = "grey herons", **given: Any) -> Trace:
-    return why(request=SearchRequest(query, **given), document=document, user=user)
+    return why(request=SearchRequest(query, **given), document=document, user=user, asked_by=user)
 
 
 def step(traced: Trace, name: str) -> Any:
@@ -274,6 +274,56 @@ def test_a_curator_asks_why_somebody_else_does_not_find_it(
     assert asked(api, alice, herons, **{"as": "bob"}).json()["found"] is True
     assert asked(api, alice, herons, **{"as": "nobody"}).status_code == 400
     assert asked(api, charlie, herons, **{"as": "alice"}).status_code == 404
+
+
+def steps_as(api: Api, curator: User, traced: Document, **given: str) -> Any:
+    body = asked(api, curator, traced, **given).json()
+    return body["sentence"], body["steps"], body["passages"]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword", "vector"])
+def test_a_curator_learns_nothing_of_what_only_the_other_may_see(
+    api: Api, alice: User, charlie: User, make_document: Make, mode: str
+) -> None:
+    charlie.is_staff = True
+    charlie.save()
+    curated = collection_create(owner=charlie, name="Curated", slug="curated")
+    membership_set(collection=curated, user=alice, role=Role.VIEWER)
+    traced = make_document(curated, HERONS, title="Herons")
+    sentence = "The merger with Ardent Shipping is signed in November."
+    given = {"as": "alice", "q": f"herons {sentence}", "mode": mode, "rerank": "off"}
+    before = steps_as(api, charlie, traced, **given)
+    private = collection_create(owner=alice, name="Private", slug="private")
+    make_document(private, sentence, title="Merger")
+    assert steps_as(api, charlie, traced, **given) == before
+    within = asked(api, charlie, traced, **given, collection="curated").json()
+    assert [each["rank"] for each in within["steps"]][-1] == 1
+    own = why(
+        request=SearchRequest(given["q"], mode=mode, rerank="off"),  # type: ignore[arg-type]
+        document=traced,
+        user=alice,
+        asked_by=alice,
+    )
+    assert step(own, "cut").rank == 2
+
+
+def test_collections_that_both_may_see_are_searched(
+    api: Api, alice: User, bob: User, collection: Collection, herons: Document, make_document: Make
+) -> None:
+    alice.is_staff = True
+    alice.save()
+    other = collection_create(owner=bob, name="Other", slug="other")
+    membership_set(collection=other, user=alice, role=Role.VIEWER)
+    make_document(other, "grey herons", title="Grey herons")
+    body = asked(api, alice, herons, **{"as": "bob", "mode": "keyword"}).json()
+    assert body["steps"][-1]["rank"] == 2
+
+
+def test_a_query_that_looks_for_nothing_is_refused(api: Api, alice: User, herons: Document) -> None:
+    alice.is_staff = True
+    alice.save()
+    for name in ("alice", "bob"):
+        assert asked(api, alice, herons, **{"q": '""', "as": name}).status_code == 400
 
 
 def test_only_a_curator_who_manages_the_collection_asks_as_another(
