@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.db import connection
 from rest_framework.test import APIClient
 
 from documents import indexing
@@ -38,6 +39,16 @@ def _clean_cache() -> Iterator[None]:
     yield
     cache.clear()
     lexical.forget_languages()
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """What a test commits is flushed after it, but for the queue, whose tables Django does not manage."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 @pytest.fixture(autouse=True)

@@ -81,7 +81,7 @@ def test_a_text_is_seen_over_line_breaks_and_in_capitals(
 ) -> None:
     document = make_document(collection, "The mine near\nKolda yields\n  much ore.")
     places = traces_of("MINE near Kolda yields much")
-    assert [place.split(":")[0] for place in places] == ["table documents_page", "table documents_chunk"]
+    assert [place.split(":")[0] for place in places] == ["table documents_chunk", "table documents_page"]
     assert f"document {document.pk}" in places[0]
 
 
