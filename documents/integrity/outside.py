@@ -22,6 +22,8 @@ UNDER_WAY = timedelta(minutes=1)
 SAMPLE = 20
 #: So near the top of its document a passage has to be found by its own words.
 DEPTH = 50
+#: No way through a graph may lead to a passage that is like no other; an index that is broken loses more.
+UNREACHED = 1
 #: The cosine of a vector with itself, as halves of floats have it.
 NEAR = 0.999
 
@@ -99,11 +101,12 @@ def unfound_by_vector() -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL hnsw.ef_search = 200")
-        return [
+        missing = [
             str(each.chunk_id)
             for each in sample
             if not any(score > NEAR for _, score in Embedding.objects.by_index(each.vector, space, 1).rows())
         ]
+    return missing if len(missing) > len(sample) // SAMPLE * UNREACHED else []
 
 
 def rebuild_lexical(_: Sequence[str]) -> None:
