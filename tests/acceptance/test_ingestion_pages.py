@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.acceptance.conftest import Portal, wait_for
 from tests.acceptance.test_main_job import sign_in
@@ -59,8 +60,8 @@ def test_a_folder_is_uploaded_with_the_paths_of_its_files(
     page.set_input_files("[data-testid=folder-input]", str(folder))
     page.locator(f"{ROW}[data-state=ready]").nth(11).wait_for(timeout=60_000)
     assert page.locator(ROW).count() == 14
-    summary = page.locator("[data-testid=upload-summary]").inner_text()
-    assert summary == "13 of 14 sent, 12 ready, 1 already here, 1 refused"
+    summary = page.locator("[data-testid=upload-summary]")
+    expect(summary).to_have_text("13 of 14 sent, 12 ready, 1 already here, 1 refused")
     assert max(at_once) == 3
     refused = page.locator(f"{ROW}[data-state=refused]")
     assert "archive/empty.txt" in refused.inner_text()
@@ -129,11 +130,11 @@ def test_progress_outlives_a_reload_and_a_cancelled_one_is_tried_again(
     assert COUNTED.fullmatch(row.locator("[data-testid=document-stage]").inner_text())
     row.locator("[data-testid=document-link]").click()
     stage = page.locator("[data-testid=document-stage]")
+    expect(stage).to_have_text(COUNTED)
     shown = stage.inner_text()
-    assert COUNTED.fullmatch(shown)
-    wait_for(lambda: stage.inner_text() != shown, 30)
+    expect(stage).not_to_have_text(shown, timeout=30_000)
     page.locator("[data-testid=cancel]").click()
-    assert page.locator("[data-testid=document-status]").inner_text() == "cancelled"
+    expect(page.locator("[data-testid=document-status]")).to_have_text("cancelled")
     assert page.locator("[data-testid=document-reason]").is_hidden()
     page.goto(f"{portal.address}/documents/?q=barges")
     row.locator("[data-testid=retry]").click()
@@ -164,7 +165,7 @@ def test_the_list_follows_what_happens_elsewhere(portal: Portal, documents: Call
     assert page.locator("tr[data-before]").count() == 0, "it was swapped"
     assert page.evaluate("document.activeElement.id") == f"file-{first['id']}"
     assert page.locator(f"#menu-{first['id']}[open]").count() == 1
-    assert page.locator("caption").inner_text().strip() == "2 documents"
+    expect(page.locator("caption")).to_have_text("2 documents")
     page.evaluate("window.before = true")
     page.click("[data-testid=retry-all]")
     page.locator("[data-testid=said]", has_text="tried again").wait_for()
@@ -173,8 +174,8 @@ def test_the_list_follows_what_happens_elsewhere(portal: Portal, documents: Call
     row.locator("[data-badge]", has_text="failed").nth(1).wait_for(timeout=30_000)
     assert page.evaluate("window.before"), "the page was not loaded again"
     portal.client().delete(f"documents/{first['id']}/")
-    wait_for(lambda: row.count() == 1, 15)
-    wait_for(lambda: page.locator("caption").inner_text().strip() == "1 document", 15)
+    expect(row).to_have_count(1, timeout=15_000)
+    expect(page.locator("caption")).to_have_text("1 document", timeout=15_000)
 
 
 MAIL = b"""From: a@example.org\r\nTo: b@example.org\r\nSubject: The dredger\r\nMIME-Version: 1.0\r
@@ -194,9 +195,10 @@ def test_attachments_appear_in_the_list_and_go_with_their_mail(
     page.locator("[data-testid=document-link]", has_text="dredging-plan").wait_for(timeout=60_000)
     page.locator(f"{ROW}[data-state=ready] a").click()
     page.click("[data-testid=delete]")
-    assert "2 documents of 2 pages in all" in page.locator("[data-testid=delete-attached]").inner_text()
+    expect(page.locator("[data-testid=delete-attached]")).to_contain_text("2 documents of 2 pages in all")
     page.click("[data-testid=confirm-delete]")
-    assert page.locator("[data-testid=document-link]", has_text="dredging-plan").count() == 0
+    page.wait_for_url("**/documents/")
+    expect(page.locator("[data-testid=document-link]", has_text="dredging-plan")).to_have_count(0)
 
 
 def test_a_file_that_failed_before_says_so_and_is_tried_again(
@@ -233,7 +235,8 @@ def test_a_row_is_cancelled_beside_the_uploads(documents: Callable[..., Any], tm
     row.locator("[data-badge]", has_text="cancelled").wait_for(timeout=30_000)
     assert row.locator("[data-testid=document-reason]").is_hidden()
     page.wait_for_selector(f"{ROW}[data-state=cancelled]")
-    assert page.locator("[data-testid=upload-summary]").inner_text() == "1 of 2 sent, 1 refused, 1 cancelled"
+    summary = page.locator("[data-testid=upload-summary]")
+    expect(summary).to_have_text("1 of 2 sent, 1 refused, 1 cancelled")
 
 
 def test_a_file_is_replaced_on_its_page(
@@ -246,7 +249,7 @@ def test_a_file_is_replaced_on_its_page(
     page.click("[data-testid=replace]")
     page.set_input_files("[data-testid=replace-input]", str(tmp_path / "tide.txt"))
     page.click("[data-testid=replace-submit]")
-    assert "Replaced." in page.content()
+    expect(page.locator("body")).to_contain_text("Replaced.")
     client = portal.client()
     wait_for(lambda: client.get(f"documents/{stored['id']}/").json()["status"] == "ready")
     page.reload()
@@ -292,12 +295,12 @@ def test_without_scripts_files_are_uploaded_and_failed_ones_tried_again(
     page = documents(java_script_enabled=False)
     page.set_input_files("[data-testid=upload-input]", [str(path) for path in paths])
     page.click("[data-testid=upload-submit]")
-    assert "skiff was added." in page.content()
+    expect(page.locator("body")).to_contain_text("skiff was added.")
     client = portal.client()
     wait_for(lambda: client.get("documents/", params={"q": "broken", "status": "failed"}).json()["results"])
     page.goto(f"{portal.address}/documents/?q=broken")
     row = page.locator("[data-testid=document-row]")
     assert "PDF" in row.locator("[data-testid=document-reason]").inner_text()
     page.click("[data-testid=retry-all]")
-    assert re.search(r"\d+ documents? (is|are) tried again\.", page.content())
+    expect(page.locator("body")).to_contain_text(re.compile(r"\d+ documents? (is|are) tried again\."))
     assert page.url.endswith("/documents/?q=broken")
