@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from portal.embedded import memory
 from portal.embedded.layout import DATABASE, ROLE, Layout
 from portal.embedded.servers import (
     Account,
@@ -41,14 +42,15 @@ def postgres_programs() -> Path:
 
 
 def postgres_settings(layout: Layout) -> dict[str, str]:
+    available = memory.usable()
     settings = {
         "listen_addresses": "",
         "unix_socket_directories": str(layout.sockets),
         "unix_socket_permissions": "0700",
         "max_connections": "100",
-        "shared_buffers": "256MB",
+        "shared_buffers": memory.as_setting(memory.for_pages(available)),
         "maintenance_work_mem": "256MB",
-        "effective_cache_size": "1GB",
+        "effective_cache_size": memory.as_setting(available // 2),
         "max_wal_size": "2GB",
         "wal_compression": "on",
         "random_page_cost": "1.1",

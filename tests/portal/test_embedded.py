@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from portal.embedded import Layout
+from portal.embedded import Layout, memory
 from portal.embedded.layout import DATABASE, ROLE, SOCKET_FOLDER_LIMIT
 from portal.embedded.postgres import process_runs
 from portal.embedded.session import owner_lives, read_state, release, use
@@ -167,3 +167,32 @@ def test_a_socket_folder_that_others_may_enter_is_refused(tmp_path: Path) -> Non
             layout.make_folders()
     finally:
         layout.sockets.rmdir()
+
+
+def test_postgres_takes_its_share_of_the_memory(layout: Layout) -> None:
+    use(layout)
+    with psycopg.connect(
+        host=str(layout.sockets), user=ROLE, dbname=DATABASE, password=kept_secret(layout.password_file)
+    ) as connection:
+        row = connection.execute("SELECT pg_size_bytes(current_setting('shared_buffers'))").fetchone()
+    assert row == (memory.for_pages(memory.usable()) // memory.MB * memory.MB,)
+
+
+@pytest.mark.parametrize(
+    ("available", "taken"), [(512, 128), (8 * 1024, 1024), (24 * 1024, 3072), (512 * 1024, 4096)]
+)
+def test_the_share_has_bounds(available: int, taken: int) -> None:
+    assert memory.for_pages(available * memory.MB) == taken * memory.MB
+
+
+@pytest.mark.parametrize(
+    ("written", "limited"), [("536870912\n", True), ("max\n", False), ("9223372036854771712\n", False)]
+)
+def test_a_container_has_what_its_limit_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, limited: bool
+) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "LIMITS", (limit, tmp_path / "none"))
+    machine = memory.usable()
+    limit.write_text(written)
+    assert memory.usable() == (536870912 if limited else machine)
