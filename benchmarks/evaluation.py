@@ -88,34 +88,34 @@ def ranked_at(level: str, places: Iterable[Place]) -> list[Hashable]:
             return list(dict.fromkeys(place.passage for place in places))
 
 
-def compared(rankings: Mapping[str, Sequence[Ranking]], legs: Sequence[str]) -> dict[str, Any]:
-    """Of each stage each measure, its interval, and its difference to the best leg and to the stage before.
+def compared(rankings: Mapping[str, Sequence[Ranking]], stages: Sequence[Stage]) -> dict[str, Any]:
+    """Of each stage each measure, its interval, its difference to the best leg and to what it builds on.
 
     ``ranks`` keeps for each question where the first relevant one stood (0: nowhere), for later comparisons.
     """
     values = {stage: measured(ranked) for stage, ranked in rankings.items()}
-    told: dict[str, Any] = {}
-    before: str | None = None
-    for stage, measures in values.items():
-        told[stage] = {
+    legs = [stage.name for stage in stages if stage.leg]
+    return {
+        stage.name: {
             "measures": {
-                name: figures(name, values, stage, best_leg(name, values, legs), before) for name in measures
+                name: figures(name, values, stage, best_leg(name, values, legs))
+                for name in values[stage.name]
             },
-            "ranks": [first_rank(ranked, relevant) for ranked, relevant in rankings[stage]],
+            "ranks": [first_rank(ranked, relevant) for ranked, relevant in rankings[stage.name]],
         }
-        before = stage if stage not in legs else before
-    return told
+        for stage in stages
+    }
 
 
 def figures(
-    name: str, values: Mapping[str, Mapping[str, list[float]]], stage: str, best: str, before: str | None
+    name: str, values: Mapping[str, Mapping[str, list[float]]], stage: Stage, best: str
 ) -> dict[str, Any]:
-    own = values[stage][name]
+    own, before = values[stage.name][name], stage.builds_on
     return {
         "mean": mean(own),
         "interval": bootstrap_interval(own),
-        "to_best_leg": None if stage == best else {"leg": best, **difference(own, values[best][name])},
-        "to_before": None if before is None else {"stage": before, **difference(own, values[before][name])},
+        "to_best_leg": None if stage.name == best else {"leg": best, **difference(own, values[best][name])},
+        "to_before": {"stage": before, **difference(own, values[before][name])} if before else None,
     }
 
 
@@ -160,7 +160,7 @@ def section(report: Mapping[str, Any]) -> list[str]:
 
 
 def table(stages: Mapping[str, Any]) -> list[str]:
-    columns = [*SHOWN, "recall@10 to the best leg", "MRR@10 to the best leg", "MRR@10 to the stage before"]
+    columns = [*SHOWN, "recall@10 to the best leg", "MRR@10 to the best leg", "MRR@10 to what it builds on"]
     lines = ["| stage | " + " | ".join(columns).replace("mrr", "MRR") + " |", "|---" * 7 + "|"]
     for stage, told in stages.items():
         measures = told["measures"]
@@ -274,7 +274,6 @@ def reports(folder: Path, proxies: int) -> list[dict[str, Any]]:
 
     collection = collection_of(folder)
     passages, every = passages_of(collection), stages(collection)
-    legs = [stage.name for stage in every if stage.leg]
     measured_sets: list[dict[str, Any]] = []
     for test_set in sets_of(folder, passages, proxies):
         print(f"{test_set.name}: {len(test_set.questions)} questions", file=sys.stderr, flush=True)
@@ -283,7 +282,7 @@ def reports(folder: Path, proxies: int) -> list[dict[str, Any]]:
             {
                 "name": test_set.name,
                 "passages": len(passages),
-                "levels": {level: compared(ranked, legs) for level, ranked in levels.items()},
+                "levels": {level: compared(ranked, every) for level, ranked in levels.items()},
             }
         )
     return measured_sets

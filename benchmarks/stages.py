@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
+from benchmarks.bare import BareText
 from documents.models import Chunk, Collection
 from search import fusion, pipeline
 from search.metrics import Stopwatch
@@ -31,10 +32,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One way to rank: from a question to places, best first. ``leg``: nothing was fused in it."""
+    """One way to rank: from a question to places, best first.
+
+    ``builds_on`` names the stage that it adds something to. ``leg``: a leg as it serves, nothing fused in it.
+    """
 
     name: str
     search: Callable[[str], list[Place]]
+    builds_on: str = ""
     leg: bool = False
 
 
@@ -42,13 +47,15 @@ def stages(collection: Collection) -> list[Stage]:
     """Every stage that can be had here, each built upon the one before."""
     asked = Searches(collection)
     return [
-        Stage("vector", lambda question: asked.leg(question, "vector"), leg=True),
-        Stage("BM25", lambda question: asked.leg(question, "keyword"), leg=True),
+        Stage("vector, bare", asked.bare_vector),
+        Stage("BM25, bare", asked.bare_words),
+        Stage("vector + context", lambda question: asked.leg(question, "vector"), "vector, bare", leg=True),
+        Stage("BM25 + context", lambda question: asked.leg(question, "keyword"), "BM25, bare", leg=True),
         Stage("RRF", lambda question: asked.fused(question, reciprocal_rank)),
-        Stage("convex", lambda question: asked.fused(question, fixed)),
-        Stage("adaptive", lambda question: asked.fused(question, adaptive)),
-        Stage("+ document", lambda question: asked.fused(question, fusion.fuse)),
-        Stage("+ rerank", asked.served),
+        Stage("convex", lambda question: asked.fused(question, fixed), "RRF"),
+        Stage("adaptive", lambda question: asked.fused(question, adaptive), "convex"),
+        Stage("+ document", lambda question: asked.fused(question, fusion.fuse), "adaptive"),
+        Stage("+ rerank", asked.served, "+ document"),
     ]
 
 
@@ -68,7 +75,7 @@ class Searches:
     """Asks each question once for all stages that start from the same candidates, as its owner."""
 
     def __init__(self, collection: Collection) -> None:
-        self.owner = collection.owner
+        self.collection, self.owner = collection, collection.owner
         self.filters = Filters(collections=(collection.slug,))
         self.places = places_of(collection)
         self.staged = lru_cache(maxsize=4)(self._staged)
@@ -76,6 +83,16 @@ class Searches:
     def _staged(self, question: str, rerank: Rerank) -> pipeline.Stages:
         request = SearchRequest(question, "hybrid", self.filters, rerank=rerank)
         return pipeline.staged(request, self.owner, Stopwatch())
+
+    @cached_property
+    def bare(self) -> BareText:
+        return BareText(self.collection)
+
+    def bare_vector(self, question: str) -> list[Place]:
+        return self._placed(self.bare.by_vector(question))
+
+    def bare_words(self, question: str) -> list[Place]:
+        return self._placed(self.bare.by_words(question))
 
     def leg(self, question: str, leg: str) -> list[Place]:
         candidates = self.staged(question, "off").legs.candidates

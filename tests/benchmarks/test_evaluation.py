@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from benchmarks import evaluation, proxy
+from benchmarks.bare import BareText
 from benchmarks.evaluation import Asked, between_marks, changed, compared, ranked_at, rankings_by_level
 from benchmarks.proxy import Passage, known_items
 from benchmarks.stages import Place, Stage, places_of, stages
@@ -20,8 +21,8 @@ from tests.search.examples import BREAD, HERONS, TRAMS
 HERE, THERE, AWAY = Place("a.pdf", 1, 11), Place("a.pdf", 2, 12), Place("b.pdf", 1, 13)
 
 
-def a_stage(name: str, *places: Place, leg: bool = False) -> Stage:
-    return Stage(name, lambda question: list(places), leg=leg)
+def a_stage(name: str, *places: Place, builds_on: str = "", leg: bool = False) -> Stage:
+    return Stage(name, lambda question: list(places), builds_on, leg)
 
 
 # --- Comparing
@@ -41,22 +42,23 @@ def test_a_question_is_asked_at_the_levels_that_it_names() -> None:
     assert evaluation.asked_of(Question("Nowhere?", (), answerable=False)) is None
 
 
-def test_stages_are_held_against_the_best_leg_and_the_one_before() -> None:
+def test_stages_are_held_against_the_best_leg_and_what_they_build_on() -> None:
     legs = [a_stage("vector", AWAY, THERE, leg=True), a_stage("BM25", HERE, leg=True)]
-    every = [*legs, a_stage("fused", THERE, AWAY), a_stage("reranked", AWAY, HERE, THERE)]
+    reranked = a_stage("reranked", AWAY, HERE, THERE, builds_on="fused")
+    every = [*legs, a_stage("fused", THERE, AWAY), reranked]
     questions = [Asked("Where?", {"page": frozenset({("a.pdf", 2)})})] * 40
-    found = compared(rankings_by_level(every, questions)["page"], ["vector", "BM25"])
+    found = compared(rankings_by_level(every, questions)["page"], every)
     assert [stage["measures"]["mrr@10"]["mean"] for stage in found.values()] == [0.5, 0, 1, 0.3333]
     assert found["vector"]["measures"]["mrr@10"]["to_best_leg"] is None
     assert found["BM25"]["measures"]["mrr@10"]["to_best_leg"]["mean"] == -0.5
-    fused, reranked = (found[name]["measures"]["mrr@10"] for name in ("fused", "reranked"))
+    fused, again = (found[name]["measures"]["mrr@10"] for name in ("fused", "reranked"))
     assert (fused["to_best_leg"]["leg"], fused["to_best_leg"]["mean"], fused["to_before"]) == (
         "vector",
         0.5,
         None,
     )
-    assert reranked["to_before"]["stage"] == "fused"
-    assert reranked["to_before"]["interval"] == pytest.approx((-0.6667, -0.6667), abs=1e-4)
+    assert again["to_before"]["stage"] == "fused"
+    assert again["to_before"]["interval"] == pytest.approx((-0.6667, -0.6667), abs=1e-4)
     assert found["reranked"]["ranks"] == [3] * 40
     assert found["BM25"]["ranks"] == [0] * 40
 
@@ -81,7 +83,7 @@ def test_a_difference_is_marked_where_its_interval_leaves_zero_out() -> None:
 def test_the_table_has_a_line_for_each_stage() -> None:
     every = [a_stage("vector", HERE, leg=True), a_stage("fused", HERE)]
     questions = [Asked("Where?", {"document": frozenset({"a.pdf"})})] * 3
-    levels = {"document": compared(rankings_by_level(every, questions)["document"], ["vector"])}
+    levels = {"document": compared(rankings_by_level(every, questions)["document"], every)}
     lines = evaluation.section({"name": "trams", "passages": 9, "levels": levels})
     assert lines[1] == "**trams**, by document: 3 questions, 9 passages"
     assert lines[3].startswith("| stage | recall@1 | recall@10 | MRR@10 |")
@@ -176,12 +178,27 @@ def test_every_stage_finds_what_is_asked_for(
     for title, text in {"Herons": HERONS, "Trams": TRAMS, "Bread": BREAD}.items():
         make_document(collection, text, title=title, filename=f"{title}.txt")
     every = stages(collection)
-    assert [stage.name for stage in every if stage.leg] == ["vector", "BM25"]
+    assert [stage.name for stage in every if stage.leg] == ["vector + context", "BM25 + context"]
+    assert {stage.builds_on for stage in every} <= {"", *(stage.name for stage in every)}
     for stage in every:
         assert stage.search("When did the tram network open?")[0].document == "Trams.txt", stage.name
     passages = evaluation.passages_of(collection)
     items = known_items(passages, 3, evaluation.meanings(passages))
     assert {item.passage for item in items} <= set(places_of(collection))
     found = rankings_by_level(every, [evaluation.known_item(item) for item in items])
-    told = compared(found["passage"], ["vector", "BM25"])
+    told = compared(found["passage"], every)
     assert all(stage["measures"]["recall@10"]["mean"] == 1 for stage in told.values())
+
+
+@pytest.mark.django_db
+def test_bare_legs_know_nothing_of_the_title(
+    collection: Collection, make_document: Callable[..., Document]
+) -> None:
+    make_document(collection, HERONS, title="Zephyr", filename="herons.txt")
+    make_document(collection, TRAMS, title="Trams", filename="trams.txt")
+    bare = BareText(collection)
+    assert bare.by_words("zephyr") == []
+    (tram, *_) = bare.by_words("tram network")
+    assert Place("trams.txt", 1, tram) == places_of(collection)[tram]
+    assert bare.by_vector("When did the tram network open?")[0] == tram
+    assert np.array_equal(BareText(collection)._vectors, bare._vectors), "they are kept"
