@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 MAX_WORDS = 1000
 MAX_CHARACTERS = 20_000
@@ -37,8 +38,12 @@ def words(text: str) -> list[str]:
     return [match.group() for match in WORD.finditer(text)]
 
 
+@lru_cache(maxsize=2**16)
 def stem(word: str) -> str:
-    """A rough stem: enough that ``elected`` meets ``election`` and ``plague`` meets ``plagues``."""
+    """A rough stem: enough that ``elected`` meets ``election`` and ``plague`` meets ``plagues``.
+
+    Kept, as a search asks for that of every word of its results, and texts are made of few words.
+    """
     folded = word.casefold().replace("’", "'")
     folded = folded.removesuffix("'s")
     for suffix in (*SUFFIXES, *SHORT_SUFFIXES):
