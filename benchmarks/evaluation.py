@@ -43,7 +43,7 @@ Relevant = Mapping[str, frozenset[Hashable]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgedQuestion:
     """A question, and what is relevant at each level that it says anything about."""
 
     text: str
@@ -55,14 +55,14 @@ class TestSet:
     """Questions of one kind about one collection."""
 
     name: str
-    questions: tuple[Asked, ...]
+    questions: tuple[JudgedQuestion, ...]
 
 
 # --- Measuring
 
 
 def rankings_by_level(
-    stages: Sequence[Stage], questions: Iterable[Asked]
+    stages: Sequence[Stage], questions: Iterable[JudgedQuestion]
 ) -> dict[str, dict[str, list[Ranking]]]:
     """Level, stage, and the ranking of each question there, in the questions' order."""
     found: dict[str, dict[str, list[Ranking]]] = {}
@@ -135,15 +135,15 @@ def first_rank(ranked: Sequence[Hashable], relevant: Iterable[Hashable]) -> int:
     return next((rank for rank, item in enumerate(ranked, 1) if item in wanted), 0)
 
 
-def asked_of(question: Question) -> Asked | None:
+def judged(question: Question) -> JudgedQuestion | None:
     """None where nothing is relevant: there is nothing to be found."""
     levels = {"document": frozenset(question.documents), "page": frozenset(question.pages)}
     relevant = {level: places for level, places in levels.items() if places}
-    return Asked(question.text, relevant) if relevant else None
+    return JudgedQuestion(question.text, relevant) if relevant else None
 
 
-def known_item(item: KnownItem) -> Asked:
-    return Asked(item.text, {"passage": frozenset({item.passage})})
+def known_item(item: KnownItem) -> JudgedQuestion:
+    return JudgedQuestion(item.text, {"passage": frozenset({item.passage})})
 
 
 # --- Telling
@@ -293,7 +293,7 @@ def sets_of(folder: Path, passages: Sequence[Passage], proxies: int) -> list[Tes
 
     sets = []
     if (path := folder / "questions.jsonl").is_file():
-        asked = tuple(filter(None, map(asked_of, read_questions(path))))
+        asked = tuple(filter(None, map(judged, read_questions(path))))
         sets.append(TestSet(folder.name, asked))
     items = known_items(passages, proxies, meanings(passages)) if proxies else []
     for kind in KINDS:

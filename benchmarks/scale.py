@@ -200,6 +200,7 @@ def figures(cell: Cell, vectors: Any, words: Any) -> dict[str, Any]:
 
     from benchmarks.peers import exact_scores, timings
     from documents import lexical
+    from documents.filters import DocumentFilters
     from documents.models import Chunk, Embedding
     from documents.spaces import active_space
 
@@ -208,7 +209,7 @@ def figures(cell: Cell, vectors: Any, words: Any) -> dict[str, Any]:
 
     def narrowed(passages: Any) -> Any:
         allowed = passages.visible_to(user)
-        return allowed.of_documents(tags=[cell.tag]) if cell.tag else allowed
+        return allowed.of_documents(DocumentFilters(tags=(cell.tag,))) if cell.tag else allowed
 
     def by_vector(n: int) -> Any:
         return narrowed(Embedding.objects).nearest(cell.questions[n].vector, space=space, k=K)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
+    from documents.filters import DocumentFilters
     from documents.models import EmbeddingSpace
 
     User = AbstractBaseUser | AnonymousUser
@@ -126,30 +126,21 @@ class DocumentQuerySet(models.QuerySet[Any]):
             found = found.filter(Q(title__icontains=text) | Q(filename__icontains=text))
         return found
 
-    def described(
-        self,
-        *,
-        documents: Container[UUID] = (),
-        tags: Container[str] = (),
-        kinds: Container[str] = (),
-        titles: Container[str] = (),
-        since: date | None = None,
-        before: date | None = None,
-    ) -> Self:
-        """The filters of a search: any of each, ``since`` included; empty ones do not filter."""
+    def described(self, filters: DocumentFilters) -> Self:
+        """The filters of a search; empty ones do not filter."""
         found = self
-        if documents:
-            found = found.filter(pk__in=list(documents))
-        if tags:
-            found = found.filter(tags__overlap=list(tags))
-        if kinds:
-            found = found.filter(kind__in=list(kinds))
-        if titles:
-            found = found.filter(reduce(or_, (Q(title__icontains=title) for title in titles)))
-        if since:
-            found = found.filter(dated__gte=since)
-        if before:
-            found = found.filter(dated__lt=before)
+        if filters.documents:
+            found = found.filter(pk__in=filters.documents)
+        if filters.tags:
+            found = found.filter(tags__overlap=filters.tags)
+        if filters.kinds:
+            found = found.filter(kind__in=filters.kinds)
+        if filters.titles:
+            found = found.filter(reduce(or_, (Q(title__icontains=title) for title in filters.titles)))
+        if filters.since:
+            found = found.filter(dated__gte=filters.since)
+        if filters.before:
+            found = found.filter(dated__lt=filters.before)
         return found
 
 
@@ -203,22 +194,11 @@ class PassageQuerySet(models.QuerySet[Any]):
         found._collections = allowed
         return found
 
-    def of_documents(
-        self,
-        *,
-        documents: Container[UUID] = (),
-        tags: Container[str] = (),
-        kinds: Container[str] = (),
-        titles: Container[str] = (),
-        since: date | None = None,
-        before: date | None = None,
-    ) -> Self:
-        """Only passages of these documents, of any of these tags, types or titles, dated in this time."""
+    def of_documents(self, filters: DocumentFilters) -> Self:
+        """Only passages of the documents that ``filters`` describe."""
         from documents.models import Document
 
-        meant = Document.objects.described(
-            documents=documents, tags=tags, kinds=kinds, titles=titles, since=since, before=before
-        )
+        meant = Document.objects.described(filters)
         found = self._within(Q(document_id__in=meant.order_by().values("pk")))
         found._documents = meant
         return found

@@ -2,7 +2,8 @@
 
 The index is partial (one per space) and on a cast to the space's length, because the column holds
 vectors of any length; a CHECK constraint refuses a wrong length before the index would. Exactly one
-space serves. Another is built beside it (``space_building``), and one changed row switches.
+space serves. Another is built beside it (``space_building``), and one changed row switches; what no longer
+serves may be dropped (``space_dropping``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Max, Min
+from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from documents.embedding import weights
@@ -35,8 +36,6 @@ HNSW_EF_CONSTRUCTION = 200
 MAX_DIMENSIONS = 4000
 #: Every search waits behind a change of the table that itself waits: so long, and no longer.
 LOCK_TIMEOUT = "3s"
-#: Keys that one statement looks through when a space is dropped.
-DROP_STEP = 10_000
 OTHER_WEIGHTS = (
     "The weights of {} were exchanged: they are {:.12}, the stored vectors were made with {:.12}. "
     "Vectors of both cannot be compared. Put the former weights back, or build a space for the new ones: "
@@ -366,41 +365,3 @@ def held(space: EmbeddingSpace) -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_unlock({key})", [space.pk])
-
-
-# --- Dropping ---------------------------------------------------------------------------------
-
-
-def space_drop(*, space: EmbeddingSpace) -> int:
-    """Index, vectors, constraint and row of a space that does not serve; how many vectors went.
-
-    In steps, each of its own: nothing is locked for long, and cut off in the middle it is done by the
-    next call. Raises ``SpaceRefused``.
-    """
-    with held(space):
-        refuse_serving(space)
-        index_drop(space=space)
-        dropped = sum(vectors_delete(space))
-        with transaction.atomic():
-            change_table(f"DROP CONSTRAINT IF EXISTS {constraint_name(space)}")
-        # Apart: to see that no vector refers to the row, the database reads the table that was just locked.
-        with transaction.atomic():
-            lock_spaces()
-            refuse_serving(space)
-            EmbeddingSpace.objects.filter(pk=space.pk).delete()
-    return dropped
-
-
-def refuse_serving(space: EmbeddingSpace) -> None:
-    if EmbeddingSpace.objects.filter(pk=space.pk, state=State.ACTIVE).exists():
-        raise SpaceRefused(f"Space {space.pk} serves. Activate another one, then drop it.")
-
-
-def vectors_delete(space: EmbeddingSpace) -> Iterator[int]:
-    """By ranges of the primary key: the space has no index to look its rows up by."""
-    ends = space.embeddings.aggregate(first=Min("pk"), last=Max("pk"))
-    if ends["first"] is None:
-        return
-    for start in range(ends["first"], ends["last"] + 1, DROP_STEP):
-        rows = Embedding.objects.filter(space=space, pk__range=(start, start + DROP_STEP - 1))
-        yield rows.delete()[0]

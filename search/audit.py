@@ -72,7 +72,7 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskableQuery:
     """A recent query that can be asked again: by a user who still is, as a vector."""
 
     user: Any
@@ -102,7 +102,7 @@ def audit(space: EmbeddingSpace, samples: int) -> Audit:
     return found
 
 
-def askable(queries: Sequence[RecentQuery], space: EmbeddingSpace) -> Iterator[Asked]:
+def askable(queries: Sequence[RecentQuery], space: EmbeddingSpace) -> Iterator[AskableQuery]:
     active = get_user_model().objects.filter(is_active=True)
     users: Mapping[int, Any] = active.in_bulk({query.user_id for query in queries})
     for query in queries:
@@ -113,11 +113,11 @@ def askable(queries: Sequence[RecentQuery], space: EmbeddingSpace) -> Iterator[A
         except EmbeddingUnavailable as error:
             logger.warning("the audit asks stored passages only: %s", error)
             return
-        yield Asked(users[query.user_id], query.collections, vector)
+        yield AskableQuery(users[query.user_id], query.collections, vector)
 
 
 def of_collection(
-    collection: Collection, space: EmbeddingSpace, queries: Sequence[Asked], samples: int
+    collection: Collection, space: EmbeddingSpace, queries: Sequence[AskableQuery], samples: int
 ) -> CollectionRecall:
     """Each query is narrowed to the collection, which is where an index that filters late loses rows."""
     asked = [

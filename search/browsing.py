@@ -26,14 +26,7 @@ def documents_of(filters: Filters, user: User) -> DocumentQuerySet:
     found = Document.objects.visible_to(user).filter(chunk_count__gt=0)
     if filters.collections:
         found = found.filter(collection__slug__in=filters.collections)
-    return found.described(
-        documents=filters.documents,
-        tags=filters.tags,
-        kinds=filters.kinds,
-        titles=filters.titles,
-        since=filters.since,
-        before=filters.before,
-    )
+    return found.described(filters)
 
 
 def newest(query: Query, user: User, k: int) -> list[Candidate]:

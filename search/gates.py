@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from documents.filters import DocumentFilters
 from documents.models import Chunk, Document
 from search.types import Filters, Query
 
@@ -77,7 +78,8 @@ def filtered(document: Document, filters: Filters) -> Step:
 def passes(document: Document, name: str, value: Any) -> bool:
     if name == "collections":
         return document.collection.slug in value
-    return bool(Document.objects.filter(pk=document.pk).described(**{name: value}).exists())
+    one = DocumentFilters(**{name: value})
+    return bool(Document.objects.filter(pk=document.pk).described(one).exists())
 
 
 def borne(document: Document) -> dict[str, Any]:

@@ -245,7 +245,7 @@ class Heart:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Measurement:
     """Golden questions that were asked: how each went, and how many could not be."""
 
     tally: evaluation.Tally
@@ -270,7 +270,7 @@ def outcome(collection: Collection, beat: Callable[[], None]) -> dict[str, Any]:
     }
 
 
-def ask(collection: Collection, beat: Callable[[], None] = lambda: None) -> Asked:
+def ask(collection: Collection, beat: Callable[[], None] = lambda: None) -> Measurement:
     """Every question whose document is there, asked as the owner would. Raises ``NothingToAsk``."""
     questions = questions_of(collection)
     if not questions:
@@ -282,7 +282,7 @@ def ask(collection: Collection, beat: Callable[[], None] = lambda: None) -> Aske
         result = evaluation.explained(question.text, collection.owner, filters, "hybrid", "auto")
         tally.add_search(question, evaluation.places_in(result, located), result.took_ms)
         beat()
-    return Asked(tally, len(questions), collection.golden_questions.without_document().count())
+    return Measurement(tally, len(questions), collection.golden_questions.without_document().count())
 
 
 def questions_of(collection: Collection) -> list[Question]:

@@ -219,16 +219,7 @@ def worded(
 
 def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:
     allowed = passages.visible_to(user, collections=filters.collections)
-    if not filters.about_documents:
-        return allowed
-    return allowed.of_documents(
-        documents=filters.documents,
-        tags=filters.tags,
-        kinds=filters.kinds,
-        titles=filters.titles,
-        since=filters.since,
-        before=filters.before,
-    )
+    return allowed.of_documents(filters) if filters.about_documents else allowed
 
 
 def ranked(scored: Scored) -> list[Candidate]:

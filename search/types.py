@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
+
+from documents.filters import DocumentFilters
 
 if TYPE_CHECKING:
     from documents.embedding.queries import QueryEncoding
@@ -20,24 +21,10 @@ PageBox = tuple[int, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Narrows a search; empty fields do not. Slugs, document ids, tags (folded), kinds, parts of titles.
-
-    ``since`` and ``before`` are about the day that the document bears, ``since`` included.
-    """
+class Filters(DocumentFilters):
+    """Narrows a search: to collections (slugs), and to documents."""
 
     collections: tuple[str, ...] = ()
-    documents: tuple[UUID, ...] = ()
-    tags: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    titles: tuple[str, ...] = ()
-    since: date | None = None
-    before: date | None = None
-
-    @property
-    def about_documents(self) -> bool:
-        """Whether any filter needs the document's row."""
-        return bool(self.documents or self.tags or self.kinds or self.titles or self.since or self.before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ from django.contrib.auth.models import User
 
 from benchmarks import evaluation, proxy
 from benchmarks.bare import BareText
-from benchmarks.evaluation import Asked, between_marks, changed, compared, ranked_at, rankings_by_level
+from benchmarks.evaluation import (
+    JudgedQuestion,
+    between_marks,
+    changed,
+    compared,
+    ranked_at,
+    rankings_by_level,
+)
 from benchmarks.proxy import Passage, known_items
 from benchmarks.stages import Place, Stage, places_of, stages
 from documents.models import Collection, Document
@@ -36,17 +43,17 @@ def test_each_level_counts_a_place_once() -> None:
 
 
 def test_a_question_is_asked_at_the_levels_that_it_names() -> None:
-    asked = evaluation.asked_of(Question("Where?", (("a.pdf", 2), ("b.pdf", None))))
+    asked = evaluation.judged(Question("Where?", (("a.pdf", 2), ("b.pdf", None))))
     assert asked is not None
     assert asked.relevant == {"document": {"a.pdf", "b.pdf"}, "page": {("a.pdf", 2)}}
-    assert evaluation.asked_of(Question("Nowhere?", (), answerable=False)) is None
+    assert evaluation.judged(Question("Nowhere?", (), answerable=False)) is None
 
 
 def test_stages_are_held_against_the_best_leg_and_what_they_build_on() -> None:
     legs = [a_stage("vector", AWAY, THERE, leg=True), a_stage("BM25", HERE, leg=True)]
     reranked = a_stage("reranked", AWAY, HERE, THERE, builds_on="fused")
     every = [*legs, a_stage("fused", THERE, AWAY), reranked]
-    questions = [Asked("Where?", {"page": frozenset({("a.pdf", 2)})})] * 40
+    questions = [JudgedQuestion("Where?", {"page": frozenset({("a.pdf", 2)})})] * 40
     found = compared(rankings_by_level(every, questions)["page"], every)
     assert [stage["measures"]["mrr@10"]["mean"] for stage in found.values()] == [0.5, 0, 1, 0.3333]
     assert found["vector"]["measures"]["mrr@10"]["to_best_leg"] is None
@@ -82,7 +89,7 @@ def test_a_difference_is_marked_where_its_interval_leaves_zero_out() -> None:
 
 def test_the_table_has_a_line_for_each_stage() -> None:
     every = [a_stage("vector", HERE, leg=True), a_stage("fused", HERE)]
-    questions = [Asked("Where?", {"document": frozenset({"a.pdf"})})] * 3
+    questions = [JudgedQuestion("Where?", {"document": frozenset({"a.pdf"})})] * 3
     levels = {"document": compared(rankings_by_level(every, questions)["document"], every)}
     lines = evaluation.section({"name": "trams", "passages": 9, "levels": levels})
     assert lines[1] == "**trams**, by document: 3 questions, 9 passages"

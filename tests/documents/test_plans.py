@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from documents import lexical, vector_scan
+from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding, EmbeddingSpace
 from documents.querysets import EmbeddingQuerySet
 from documents.spaces import active_space, index_name
@@ -91,7 +92,9 @@ def space(collection: Collection, make_document: MakeDocument) -> EmbeddingSpace
 
 
 def narrowed(user: User) -> EmbeddingQuerySet:
-    found: EmbeddingQuerySet = Embedding.objects.visible_to(user).of_documents(kinds=["text"])
+    found: EmbeddingQuerySet = Embedding.objects.visible_to(user).of_documents(
+        DocumentFilters(kinds=("text",))
+    )
     return found
 
 
@@ -116,7 +119,7 @@ def test_a_small_collection_is_measured_by_the_index_on_collections(space: Embed
 
 def test_few_documents_are_measured_by_the_index_on_documents(space: EmbeddingSpace, alice: User) -> None:
     document = Document.objects.get(title="Herons 1")
-    allowed = Embedding.objects.visible_to(alice).of_documents(documents=[document.pk])
+    allowed = Embedding.objects.visible_to(alice).of_documents(DocumentFilters(documents=(document.pk,)))
     with explained() as plans:
         assert len(allowed.nearest(any_vector(), space=space, k=10)) == 1
     assert "documents_embedding_document_id" in plans[-1]
@@ -133,7 +136,7 @@ def test_the_lexical_legs_use_their_bm25_index(
     index: lexical.LexicalIndex, space: EmbeddingSpace, alice: User
 ) -> None:
     model = Chunk if index is lexical.PASSAGES else DocumentIdentity
-    allowed = model.objects.visible_to(alice).of_documents(kinds=["text"])
+    allowed = model.objects.visible_to(alice).of_documents(DocumentFilters(kinds=("text",)))
     with explained("seqscan", "sort") as plans:
         allowed.lexical(["heron"], 10, "bm25")
     assert index.bm25 in plans[-1]
@@ -157,14 +160,14 @@ def test_without_the_extension_text_search_uses_its_index(
 @pytest.mark.parametrize(
     ("filters", "index"),
     [
-        ({"titles": ["eron"]}, "document_title_trigrams"),
-        ({"tags": ["pumps"]}, "document_tags_gin"),
-        ({"since": date(2020, 1, 1), "before": date(2020, 2, 1)}, "document_by_date"),
+        (DocumentFilters(titles=("eron",)), "document_title_trigrams"),
+        (DocumentFilters(tags=("pumps",)), "document_tags_gin"),
+        (DocumentFilters(since=date(2020, 1, 1), before=date(2020, 2, 1)), "document_by_date"),
     ],
     ids=["title", "tags", "date"],
 )
 def test_filters_on_documents_use_their_index(
-    filters: dict[str, Any], index: str, collection: Collection
+    filters: DocumentFilters, index: str, collection: Collection
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -179,5 +182,5 @@ def test_filters_on_documents_use_their_index(
         )
         cursor.execute("ANALYZE documents_document")
     with explained() as plans:
-        list(Document.objects.described(**filters).values_list("pk", flat=True))
+        list(Document.objects.described(filters).values_list("pk", flat=True))
     assert index in plans[-1]

@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
 
 from documents import vector_scan
+from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding, EmbeddingSpace
 from documents.recall import recall_at_10, stored_vectors
 from documents.services import collection_create
@@ -89,7 +90,7 @@ def test_recall_holds_under_access_and_filters(
     recalls = []
     for user in (bob, charlie):
         allowed = Embedding.objects.visible_to(user)
-        allowed = allowed.of_documents(tags=[tag]) if tag else allowed
+        allowed = allowed.of_documents(DocumentFilters(tags=(tag,))) if tag else allowed
         recalls += [recall_at_10(allowed, vectors_about(topic, 1)[0], space) for topic in range(0, 60, 6)]
     known = [recall for recall in recalls if recall is not None]
     assert known
@@ -114,8 +115,8 @@ def test_nothing_of_others_is_ever_brought(
 def test_impossible_filters_find_nothing(space: EmbeddingSpace, bob: User) -> None:
     allowed = Embedding.objects.visible_to(bob)
     for nothing in (
-        allowed.of_documents(documents=[uuid4()]),
-        allowed.of_documents(tags=["unknown"]),
+        allowed.of_documents(DocumentFilters(documents=(uuid4(),))),
+        allowed.of_documents(DocumentFilters(tags=("unknown",))),
         Embedding.objects.visible_to(bob, collections=["unknown"]),
     ):
         assert nothing.nearest(vectors_about(0, 1)[0], space=space, k=5) == []

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from documents import indexing, space_building, spaces
+from documents import indexing, space_building, space_dropping, spaces
 from documents.embedding import registry
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Collection, Document, Embedding, EmbeddingSpace
 from documents.services import collection_create, document_delete, document_update
 from documents.space_building import Progress, space_build, space_prepare, space_rollback
+from documents.space_dropping import space_drop
 from documents.spaces import (
     SpaceRefused,
     VectorsMissing,
@@ -32,7 +33,6 @@ from documents.spaces import (
     searching,
     serving_space,
     space_activate,
-    space_drop,
 )
 from tests.documents.small_models import model_files
 
@@ -580,7 +580,7 @@ def test_the_space_that_serves_is_never_dropped(other: EmbeddingSpace) -> None:
 
 
 def test_a_dropped_space_leaves_nothing(other: EmbeddingSpace, monkeypatch: Any) -> None:
-    monkeypatch.setattr(spaces, "DROP_STEP", 7)
+    monkeypatch.setattr(space_dropping, "DROP_STEP", 7)
     before = serving_space()
     assert before is not None
     build(other)
@@ -597,9 +597,9 @@ def test_a_dropped_space_leaves_nothing(other: EmbeddingSpace, monkeypatch: Any)
 
 
 def test_a_drop_that_was_cut_off_is_done_by_the_next(other: EmbeddingSpace, monkeypatch: Any) -> None:
-    monkeypatch.setattr(spaces, "DROP_STEP", 7)
+    monkeypatch.setattr(space_dropping, "DROP_STEP", 7)
     build(other)
-    deleted = spaces.vectors_delete(other)
+    deleted = space_dropping.vectors_delete(other)
     next(deleted)
     assert len(in_space(other)) == 33
     assert space_drop(space=other) == 33

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
 from documents import lexical, vector_scan
+from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding
 from documents.spaces import active_space
 from tests.search.examples import BREAD, HERONS, TRAMS
@@ -81,7 +82,9 @@ def test_a_filter_that_leaves_few_rows_still_gets_them_all(
     crowd(herons, space.pk, 2000)
     wanted = [make_document(collection, text) for text in (TRAMS, BREAD)]
     vector = -np.mean([e.vector for e in Embedding.objects.filter(document__in=wanted)], axis=0)
-    allowed = Embedding.objects.visible_to(alice).of_documents(documents=[d.pk for d in wanted])
+    allowed = Embedding.objects.visible_to(alice).of_documents(
+        DocumentFilters(documents=tuple(d.pk for d in wanted))
+    )
     found = allowed.nearest(vector, space=space, k=10)
     assert len(found) == Embedding.objects.filter(document__in=wanted).count()
     assert found == sorted(found, key=lambda row: -row[1])

@@ -18,6 +18,7 @@ from documents import space_building
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import EmbeddingSpace
 from documents.space_building import Built, Progress, SpaceFacts
+from documents.space_dropping import space_drop
 from documents.spaces import (
     SpaceRefused,
     building_space,
@@ -25,7 +26,6 @@ from documents.spaces import (
     find_space,
     serving_space,
     space_activate,
-    space_drop,
 )
 from search import comparison
 from search.comparison import Comparison

@@ -1,0 +1,41 @@
+"""What is kept: collections, documents, pages, passages and their vectors.
+
+The database holds the rules before Python does: constraints and indexes here, retrieval SQL in
+``querysets``, writes in ``services``.
+"""
+
+from documents.models.collections import Collection, Membership, Role
+from documents.models.documents import (
+    TITLE_LENGTH,
+    Attachment,
+    Deletion,
+    Document,
+    Quality,
+    Stage,
+    Status,
+    original_path,
+)
+from documents.models.passages import Chunk, DocumentIdentity, Page, Word
+from documents.models.spaces import Embedding, EmbeddingSpace
+from documents.models.uploads import IdempotencyKey
+
+__all__ = [
+    "TITLE_LENGTH",
+    "Attachment",
+    "Chunk",
+    "Collection",
+    "Deletion",
+    "Document",
+    "DocumentIdentity",
+    "Embedding",
+    "EmbeddingSpace",
+    "IdempotencyKey",
+    "Membership",
+    "Page",
+    "Quality",
+    "Role",
+    "Stage",
+    "Status",
+    "Word",
+    "original_path",
+]
