@@ -22,6 +22,7 @@ from pgvector.django import CosineDistance, HalfVectorField
 
 from documents import lexical, vector_scan
 from documents.phrases import conditions
+from documents.scope import Scope
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -176,11 +177,13 @@ class PassageQuerySet(models.QuerySet[Any]):
     _joinable: Q = Q()
     _collections: CollectionQuerySet | None = None
     _documents: DocumentQuerySet | None = None
+    _scope: Scope | None = None
 
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]
         clone._joinable = self._joinable
         clone._collections, clone._documents = self._collections, self._documents
+        clone._scope = self._scope
         return clone
 
     def visible_to(self, user: User, *, collections: Container[str] = ()) -> Self:
@@ -202,6 +205,23 @@ class PassageQuerySet(models.QuerySet[Any]):
         found = self._within(Q(document_id__in=meant.order_by().values("pk")))
         found._documents = meant
         return found
+
+    def within(self, scope: Scope) -> Self:
+        """The same as the two above, where the scope of a search was looked up before."""
+        found = self._within(Q(collection_id__in=scope.collections))
+        if scope.documents is not None:
+            found = found._within(Q(document_id__in=scope.documents.order_by().values("pk")))
+        found._scope = scope
+        return found
+
+    def scope(self) -> Scope:
+        """What ``visible_to`` and ``of_documents`` allow, with the collections looked up."""
+        from documents.models import Collection
+
+        if self._scope is not None:
+            return self._scope
+        allowed = Collection.objects.all() if self._collections is None else self._collections
+        return Scope(tuple(allowed.order_by().values_list("pk", flat=True)), self._documents)
 
     def _within(self, condition: Q) -> Self:
         row_by_row = Case(
@@ -322,21 +342,20 @@ class EmbeddingQuerySet(PassageQuerySet):
 
         Narrowed by ``visible_to`` and ``of_documents`` and by nothing else: raises ``ValueError``.
         """
-        return vector_scan.nearest(self.scope(), vector, space=space, k=k)
+        return vector_scan.nearest(self._whole_scope(), vector, space=space, k=k)
 
     def exact(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
         """The same, with every allowed row measured."""
-        return vector_scan.exact(self.scope(), vector, space=space, k=k)
+        return vector_scan.exact(self._whole_scope(), vector, space=space, k=k)
 
-    def scope(self) -> vector_scan.Scope:
-        """What is allowed, with the collections looked up."""
-        from documents.models import Collection
-
-        known = [self._collections, self._documents]
+    def _whole_scope(self) -> Scope:
+        """The graph is asked in SQL of its own: what else narrows these rows would be left out in silence."""
+        known: list[Any] = [self._collections, self._documents]
+        if self._scope is not None:
+            known += [self._scope, self._scope.documents]
         if len(self.query.where.children) != sum(each is not None for each in known):
             raise ValueError("The graph is narrowed by visible_to and of_documents only, each once.")
-        allowed = Collection.objects.all() if self._collections is None else self._collections
-        return vector_scan.Scope(tuple(allowed.order_by().values_list("pk", flat=True)), self._documents)
+        return self.scope()
 
     def by_index(self, vector: Any, space: EmbeddingSpace, k: int) -> Self:
         """Ordered by the very expression of the space's partial index, its space named."""

@@ -16,7 +16,7 @@ from documents.facets import FACETS, FacetValue
 from documents.models import Chunk, Document
 from search.browsing import asks_for_documents, documents_of
 from search.metrics import Stopwatch
-from search.retrieval import ask, narrowed, nearest
+from search.retrieval import ask, nearest, scope_of
 from search.types import Asked, Filters, SearchRequest
 
 if TYPE_CHECKING:
@@ -63,10 +63,11 @@ def matching(asked: Asked, filters: Filters, user: User) -> DocumentQuerySet:
 def candidates(asked: Asked, filters: Filters, user: User) -> set[int]:
     """The passages of the legs that the mode asks for."""
     mode, query, backend = asked.request.mode, asked.query, lexical.backend()
+    scope = scope_of(filters, user)
     found: set[int] = set()
     if mode != "keyword":
-        found.update(pk for pk, _ in nearest(asked, user, filters, backend))
+        found.update(pk for pk, _ in nearest(asked, scope, backend))
     if mode != "vector" or "vector" in asked.degraded:
-        allowed = narrowed(Chunk.objects.all(), filters, user).saying(query.phrases, query.without)
+        allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
         found.update(pk for pk, _ in allowed.lexical(query.terms, WORDED, backend))
     return found

@@ -13,8 +13,9 @@ from django.db.models import Value
 from documents import lexical
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
-from documents.models import Chunk, DocumentIdentity, Embedding
+from documents.models import Chunk, Document, DocumentIdentity, Embedding
 from documents.querysets import PassageQuerySet, PassageTerms, Scored
+from documents.scope import Scope
 from documents.spaces import active_space, check_weights
 from search.browsing import NEWEST, newest
 from search.metrics import Stopwatch
@@ -78,20 +79,20 @@ def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
     if not asked.query.text:
         with watch.stage(NEWEST):
             return Legs({NEWEST: newest(asked.query, user, depth(asked.request.limit))})
-    mode = asked.request.mode
+    mode, scope = asked.request.mode, scope_of(asked.query.filters, user)
     candidates: dict[str, list[Candidate]] = {}
     degraded = asked.degraded
     backend = lexical.backend()
     if mode != "keyword" and "vector" not in degraded:
-        candidates["vector"] = vector_leg(asked, user, watch, backend)
+        candidates["vector"] = vector_leg(asked, scope, watch, backend)
     if mode != "vector" or "vector" in degraded:
-        candidates["keyword"] = keyword_leg(asked, user, watch, backend)
+        candidates["keyword"] = keyword_leg(asked, scope, watch, backend)
         degraded += () if backend == "bm25" else ("bm25",)
     if mode != "hybrid":
         return Legs(candidates, degraded=degraded)
-    documents = document_leg(asked, user, watch, backend)
+    documents = document_leg(asked, scope, watch, backend)
     with watch.stage("signals"):
-        signals = tuple(signals_of(asked, user, candidates, documents, backend))
+        signals = tuple(signals_of(asked, scope, candidates, documents, backend))
         quoted = covered(asked, candidates["keyword"])
     return Legs(candidates, signals, documents, quoted, degraded)
 
@@ -101,12 +102,12 @@ def depth(limit: int) -> int:
     return min(max(DEPTH, 2 * limit), MAX_DEPTH)
 
 
-def vector_leg(asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
+def vector_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
     with watch.stage("vector"):
-        return ranked(nearest(asked, user, asked.query.filters, backend))
+        return ranked(nearest(asked, scope, backend))
 
 
-def nearest(asked: Asked, user: User, filters: Filters, backend: lexical.Backend) -> Scored:
+def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> Scored:
     """The nearest passages that say what the query wants said, and nothing that it does not.
 
     The graph knows nothing of words. What holds a phrase comes from the lexical index and is measured; else
@@ -115,9 +116,9 @@ def nearest(asked: Asked, user: User, filters: Filters, backend: lexical.Backend
     if asked.space is None or asked.encoding is None:
         return []
     query, k = asked.query, depth(asked.request.limit)
-    allowed = narrowed(Embedding.objects.all(), filters, user)
+    allowed = Embedding.objects.within(scope)
     if terms := lexical.terms_of(" ".join(query.phrases)) if query.phrases else []:
-        chunks = narrowed(Chunk.objects.all(), filters, user).saying(query.phrases, query.without)
+        chunks = Chunk.objects.within(scope).saying(query.phrases, query.without)
         holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, backend)]
         return allowed.filter(chunk_id__in=holders).by_scan(asked.encoding.vector, asked.space, k).rows()
     if not (query.phrases or query.without):
@@ -128,19 +129,19 @@ def nearest(asked: Asked, user: User, filters: Filters, backend: lexical.Backend
     return [(pk, score) for pk, score in found if pk in kept][:k]
 
 
-def keyword_leg(asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
+def keyword_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
     query = asked.query
     with watch.stage("keyword"):
-        allowed = narrowed(Chunk.objects.all(), query.filters, user).saying(query.phrases, query.without)
+        allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
         return ranked(allowed.lexical(query.terms, depth(asked.request.limit), backend))
 
 
 def document_leg(
-    asked: Asked, user: User, watch: Stopwatch, backend: lexical.Backend
+    asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend
 ) -> tuple[NamedDocument, ...]:
     """The documents that the words of the query name, weighted by how rare these are in names."""
     with watch.stage("document"):
-        allowed = narrowed(DocumentIdentity.objects.all(), asked.query.filters, user)
+        allowed = DocumentIdentity.objects.within(scope)
         found = allowed.named_by(asked.query.terms, NAMED, backend)
     best = found[0][1] if found else 1.0
     return tuple(NamedDocument(pk, rank, score / best) for rank, (pk, score) in enumerate(found, 1))
@@ -148,14 +149,14 @@ def document_leg(
 
 def signals_of(
     asked: Asked,
-    user: User,
+    scope: Scope,
     candidates: Mapping[str, Sequence[Candidate]],
     documents: Sequence[NamedDocument],
     backend: lexical.Backend,
 ) -> Iterable[Signals]:
     """All that is known of each candidate, and of the nearest passages of the documents meant."""
     of_leg = {leg: {each.chunk_id: each for each in found} for leg, found in candidates.items()}
-    meant = nearest_in(asked, user, documents[:MEANT], backend)
+    meant = nearest_in(asked, scope, documents[:MEANT], backend)
     found = {*of_leg.get("vector", ()), *of_leg["keyword"], *(pk for pk, _ in meant)}
     cosines, document_of = placed(asked, found)
     named = {each.document_id: each for each in documents}
@@ -180,12 +181,12 @@ def covered(asked: Asked, words: Sequence[Candidate]) -> float:
 
 
 def nearest_in(
-    asked: Asked, user: User, documents: Sequence[NamedDocument], backend: lexical.Backend
+    asked: Asked, scope: Scope, documents: Sequence[NamedDocument], backend: lexical.Backend
 ) -> Scored:
     if not documents:
         return []
-    meant = tuple(each.document_id for each in documents)
-    return nearest(asked, user, replace(asked.query.filters, documents=meant), backend)
+    meant = Document.objects.filter(pk__in=[each.document_id for each in documents])
+    return nearest(asked, replace(scope, documents=meant), backend)
 
 
 def placed(asked: Asked, found: Iterable[int]) -> tuple[dict[int, float], dict[int, UUID]]:
@@ -215,6 +216,11 @@ def worded(
 
     best = sorted(unknown, key=promise, reverse=True)[:WORDED]
     return Chunk.objects.lexical_scores(asked.query.terms, best, backend)
+
+
+def scope_of(filters: Filters, user: User) -> Scope:
+    """What ``user`` may see of what ``filters`` leave."""
+    return narrowed(Embedding.objects.all(), filters, user).scope()
 
 
 def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:

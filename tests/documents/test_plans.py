@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from documents import lexical, vector_scan
+from documents import lexical
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding, EmbeddingSpace
 from documents.querysets import EmbeddingQuerySet
@@ -102,7 +102,7 @@ def narrowed(user: User) -> EmbeddingQuerySet:
 def test_many_allowed_passages_are_looked_for_in_the_graph(
     space: EmbeddingSpace, alice: User, filtered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_scan, "FEW_ROWS", 100)
+    monkeypatch.setattr("documents.scope.FEW_ROWS", 100)
     allowed = narrowed(alice) if filtered else Embedding.objects.visible_to(alice)
     with explained() as plans:
         assert len(allowed.nearest(any_vector(), space=space, k=10)) == 10

@@ -15,9 +15,9 @@ from documents import vector_scan
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding, EmbeddingSpace
 from documents.recall import recall_at_10, stored_vectors
+from documents.scope import Scope
 from documents.services import collection_create
 from documents.spaces import active_space, ensure_active_space
-from documents.vector_scan import Scope
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +86,7 @@ def space(collection: Collection, charlie: User) -> EmbeddingSpace:
 def test_recall_holds_under_access_and_filters(
     space: EmbeddingSpace, bob: User, charlie: User, tag: str, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_scan, "few", lambda k, total: few)
+    monkeypatch.setattr("documents.scope.few", lambda k, total: few)
     recalls = []
     for user in (bob, charlie):
         allowed = Embedding.objects.visible_to(user)
@@ -101,7 +101,7 @@ def test_recall_holds_under_access_and_filters(
 def test_nothing_of_others_is_ever_brought(
     space: EmbeddingSpace, charlie: User, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_scan, "few", lambda k, total: few)
+    monkeypatch.setattr("documents.scope.few", lambda k, total: few)
     for topic in (0, 5):
         found = Embedding.objects.visible_to(charlie).nearest(vectors_about(topic, 1)[0], space=space, k=50)
         passages = Chunk.objects.filter(pk__in=[pk for pk, _ in found])
@@ -127,16 +127,15 @@ def test_impossible_filters_find_nothing(space: EmbeddingSpace, bob: User) -> No
 def test_a_scope_is_counted_no_further_than_it_matters(
     space: EmbeddingSpace, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = Scope(tuple(Collection.objects.values_list("pk", flat=True)))
-    monkeypatch.setattr(vector_scan, "COUNTED_DOCUMENTS", 10)
-    monkeypatch.setattr(vector_scan, "few", lambda k, total: 5)
-    assert vector_scan.extent_of(everything, space, 10).allowed == 10 * PER_DOCUMENT
-    monkeypatch.setattr(vector_scan, "few", lambda k, total: 1000)
-    assert vector_scan.extent_of(everything, space, 10).allowed == DOCUMENTS * PER_DOCUMENT
+    every = tuple(Collection.objects.values_list("pk", flat=True))
+    monkeypatch.setattr("documents.scope.COUNTED_DOCUMENTS", 10)
+    monkeypatch.setattr("documents.scope.few", lambda k, total: 5)
+    first = Scope(every).extent(10)
+    assert (first.allowed, first.whole) == (10 * PER_DOCUMENT, False)
+    monkeypatch.setattr("documents.scope.few", lambda k, total: 1000)
+    assert Scope(every).extent(10).allowed == DOCUMENTS * PER_DOCUMENT
     narrowed = Scope((collection.pk,), Document.objects.filter(tags__overlap=["rare"]))
-    assert vector_scan.extent_of(narrowed, space, 10) == vector_scan.Extent(
-        2 * PER_DOCUMENT, DOCUMENTS * PER_DOCUMENT
-    )
+    assert narrowed.extent(10).allowed == 2 * PER_DOCUMENT
 
 
 def test_the_settings_of_a_scan_end_with_it(space: EmbeddingSpace, bob: User) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
-from documents import lexical, vector_scan
+from documents import lexical
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding
 from documents.spaces import active_space
@@ -76,7 +76,7 @@ def test_a_filter_that_leaves_few_rows_still_gets_them_all(
 
     With no rows counted as few the graph is asked first, and brings none of them.
     """
-    monkeypatch.setattr(vector_scan, "few", lambda k, total: few)
+    monkeypatch.setattr("documents.scope.few", lambda k, total: few)
     space = active_space()
     assert space
     crowd(herons, space.pk, 2000)
