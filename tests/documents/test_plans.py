@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -17,6 +16,7 @@ from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding, EmbeddingSpace
 from documents.querysets import EmbeddingQuerySet
 from documents.spaces import active_space, index_name
+from tests.passages import add_passages, any_vector
 
 pytestmark = pytest.mark.django_db
 MakeDocument = Callable[..., Document]
@@ -48,11 +48,6 @@ def explained(*without: str) -> Iterator[list[str]]:
         yield plans
 
 
-def any_vector(seed: int = 1) -> Any:
-    vector = np.random.default_rng(seed).normal(size=384)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
 @pytest.fixture
 def space(collection: Collection, make_document: MakeDocument) -> EmbeddingSpace:
     """A few documents of Alice's, and a crowd of passages in another collection of hers."""
@@ -64,27 +59,7 @@ def space(collection: Collection, make_document: MakeDocument) -> EmbeddingSpace
     )
     found = active_space()
     assert found
-    rows = Chunk.objects.bulk_create(
-        Chunk(
-            document=document,
-            collection=crowded,
-            ordinal=number,
-            text=f"crowd {number}",
-            context=f"crowd {number}",
-            page_start=1,
-            page_end=1,
-            start=0,
-            end=5,
-            token_count=1,
-            content_hash="0" * 64,
-        )
-        for number in range(CROWD)
-    )
-    Embedding.objects.bulk_create(
-        Embedding(chunk=row, space=found, document=document, collection=crowded, vector=any_vector(row.pk))
-        for row in rows
-    )
-    Document.objects.filter(pk=document.pk).update(chunk_count=CROWD)
+    add_passages(document, found, [any_vector(seed) for seed in range(CROWD)])
     with connection.cursor() as cursor:
         for table in ANALYSED:
             cursor.execute(f"ANALYZE {table}")

@@ -18,6 +18,7 @@ from documents.recall import recall_at_10, stored_vectors
 from documents.scope import Scope
 from documents.services import collection_create
 from documents.spaces import active_space, ensure_active_space
+from tests.passages import add_passages
 
 pytestmark = pytest.mark.django_db
 
@@ -45,27 +46,7 @@ def add(collection: Collection, space: EmbeddingSpace, topic: int) -> Document:
         kind="text",
         tags=[tag for tag, step in TAGS.items() if topic % step == 0],
     )
-    rows = Chunk.objects.bulk_create(
-        Chunk(
-            document=document,
-            collection=collection,
-            ordinal=number,
-            text=f"passage {number}",
-            context=f"passage {number}",
-            page_start=1,
-            page_end=1,
-            start=0,
-            end=5,
-            token_count=1,
-            content_hash="0" * 64,
-        )
-        for number in range(PER_DOCUMENT)
-    )
-    Embedding.objects.bulk_create(
-        Embedding(chunk=row, space=space, document=document, collection=collection, vector=vector)
-        for row, vector in zip(rows, vectors_about(topic, PER_DOCUMENT), strict=True)
-    )
-    Document.objects.filter(pk=document.pk).update(chunk_count=PER_DOCUMENT)
+    add_passages(document, space, vectors_about(topic, PER_DOCUMENT))
     return document
 
 

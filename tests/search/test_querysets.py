@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +12,11 @@ from documents import lexical
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding
 from documents.spaces import active_space
+from tests.passages import add_passages, any_vector
 from tests.search.examples import BREAD, HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db
 MakeDocument = Callable[..., Document]
-
-
-def any_vector(seed: int = 1) -> Any:
-    vector = np.random.default_rng(seed).normal(size=384)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 @pytest.fixture
@@ -79,7 +74,7 @@ def test_a_filter_that_leaves_few_rows_still_gets_them_all(
     monkeypatch.setattr("documents.scope.few", lambda k, total: few)
     space = active_space()
     assert space
-    crowd(herons, space.pk, 2000)
+    add_passages(herons, space, [any_vector(seed) for seed in range(2000)])
     wanted = [make_document(collection, text) for text in (TRAMS, BREAD)]
     vector = -np.mean([e.vector for e in Embedding.objects.filter(document__in=wanted)], axis=0)
     allowed = Embedding.objects.visible_to(alice).of_documents(
@@ -88,34 +83,3 @@ def test_a_filter_that_leaves_few_rows_still_gets_them_all(
     found = allowed.nearest(vector, space=space, k=10)
     assert len(found) == Embedding.objects.filter(document__in=wanted).count()
     assert found == sorted(found, key=lambda row: -row[1])
-
-
-def crowd(document: Document, space: int, count: int) -> None:
-    """Passages with vectors of their own, more than an index scan reads."""
-    chunk = document.chunks.get()
-    rows = Chunk.objects.bulk_create(
-        Chunk(
-            document=document,
-            collection_id=document.collection_id,
-            ordinal=n,
-            text="crowd",
-            context="crowd",
-            page_start=1,
-            page_end=1,
-            start=0,
-            end=5,
-            token_count=1,
-            content_hash=chunk.content_hash,
-        )
-        for n in range(1, count + 1)
-    )
-    Embedding.objects.bulk_create(
-        Embedding(
-            chunk=row,
-            space_id=space,
-            document=document,
-            collection_id=document.collection_id,
-            vector=any_vector(row.pk),
-        )
-        for row in rows
-    )
