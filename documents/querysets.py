@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
-from django.db.models import Case, Exists, F, Func, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Value, When
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, StrIndex
+from django.db.models.lookups import GreaterThan
 from pgvector.django import CosineDistance, HalfVectorField
 
-from documents import lexical, vector_scan
+from documents import lexical, lexical_scan, vector_scan
 from documents.phrases import conditions
 from documents.scope import Scope
 
@@ -210,7 +212,10 @@ class PassageQuerySet(models.QuerySet[Any]):
         """The same as the two above, where the scope of a search was looked up before."""
         found = self._within(Q(collection_id__in=scope.collections))
         if scope.documents is not None:
-            found = found._within(Q(document_id__in=scope.documents.order_by().values("pk")))
+            meant = scope.documents.order_by()
+            gathered = Q(document_id__in=meant.values("pk"))
+            own = meant.filter(pk=OuterRef("document_id")).values_list(Value(True))
+            found = found._within(gathered, Q(Subquery(own)) if scope.is_wide else gathered)
         found._scope = scope
         return found
 
@@ -223,9 +228,12 @@ class PassageQuerySet(models.QuerySet[Any]):
         allowed = Collection.objects.all() if self._collections is None else self._collections
         return Scope(tuple(allowed.order_by().values_list("pk", flat=True)), self._documents)
 
-    def _within(self, condition: Q) -> Self:
+    def _within(self, condition: Q, by_row: Q | None = None) -> Self:
+        """``by_row`` is the same condition in words that are cheaper to ask row by row."""
         row_by_row = Case(
-            When(condition, then=Value(True)), default=Value(False), output_field=models.BooleanField()
+            When(by_row or condition, then=Value(True)),
+            default=Value(False),
+            output_field=models.BooleanField(),
         )
         found = self.filter(row_by_row)
         found._joinable = self._joinable & condition
@@ -258,6 +266,13 @@ class Bm25Score(Func):
     output_field = models.FloatField()
 
 
+class CurrentScore(Func):
+    """The score of the row that the index scan has just brought (``lexical_scan``)."""
+
+    function = "bm25_get_current_score"
+    output_field = models.FloatField()
+
+
 def any_of(terms: Sequence[str]) -> SearchQuery:
     """One of these terms at least. Each is quoted: in a term such as ``-5`` nothing is an operator."""
     quoted = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms]
@@ -278,16 +293,30 @@ class LexicalQuerySet(PassageQuerySet):
             return []
         if backend == "tsvector":
             return self._by_text_search(terms, k)
-        return self._by_bm25(" ".join(terms), k)
+        try:
+            extent = self.scope().extent(k)
+            if lexical_scan.is_small(extent, k):
+                return self._by_scan(terms, k, self.scope())
+            return self._by_index(terms, k, lexical_scan.reach(k, extent.share))
+        except EmptyResultSet:
+            return []
 
-    def _by_bm25(self, query: str, k: int) -> Scored:
-        """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short.
+    def _by_index(self, terms: Sequence[str], k: int, reach: int) -> Scored:
+        """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short."""
+        order = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
+        walk = self.annotate(score=CurrentScore()).order_by(order).values_list("pk", "score")
+        return lexical_scan.walked(walk[:reach], k)
 
-        When the planner scans exactly instead, rows without any of the words come too: cut.
-        """
-        score = Bm25Score(F("terms"), Value(query), index=self._index.bm25)
-        rows = self.annotate(score=score).order_by("score").values_list("pk", "score")[:k]
-        return [(pk, -score) for pk, score in rows if score < 0]
+    def _by_scan(self, terms: Sequence[str], k: int, scope: Scope) -> Scored:
+        """The same for few allowed rows: each that may hold a term is scored."""
+        few = Q(collection_id__in=scope.collections)
+        if scope.documents is not None:
+            # Named, as the planner does not know that they are few.
+            few = Q(document_id__in=list(scope.documents.filter(few).values_list("pk", flat=True)))
+        holds = reduce(or_, (Q(GreaterThan(StrIndex("terms", Value(term)), 0)) for term in terms))
+        score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25) + Value(0.0)
+        rows = self.filter(few, holds).annotate(score=score).order_by("score")
+        return [(pk, -score) for pk, score in rows.values_list("pk", "score")[:k] if score < 0]
 
     def _by_text_search(self, terms: Sequence[str], k: int) -> Scored:
         wanted = any_of(terms)

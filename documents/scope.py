@@ -19,15 +19,18 @@ from django.db import connection, models
 GRAPH_COST = 8
 #: So many rows are always measured: a small collection that stands apart is hardly connected in the graph.
 FEW_ROWS = 8_000
-#: Documents that are counted at first; more only where they are very short.
-COUNTED_DOCUMENTS = 2_000
-ALL_DOCUMENTS = 2**31
+#: An estimate that is so many times more than few is believed; the others are counted.
+SURELY = 4
+#: Documents that hold so much of everything are looked up row by row; gathering their keys would take longer.
+WIDE = 0.1
 
 IN_COLLECTIONS = "collection_id = ANY (%s)"
-#: Documents and their passages, as far as counted, and all passages, as Postgres last estimated.
-COUNTED = """SELECT count(*), coalesce(sum(chunk_count), 0),
-    (SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = 'documents_chunk'::regclass)
-    FROM (SELECT chunk_count FROM documents_document e WHERE {condition} LIMIT %s) counted"""
+#: Of documents, which are a twentieth of the passages. The statistics know collections, types, frequent tags.
+ESTIMATED = "EXPLAIN (FORMAT JSON) SELECT FROM documents_document e WHERE {condition};"
+#: Documents and passages in all, as Postgres last estimated.
+TOTALS = """SELECT greatest(d.reltuples, 0), greatest(c.reltuples, 0) FROM pg_class d, pg_class c
+    WHERE d.oid = 'documents_document'::regclass AND c.oid = 'documents_chunk'::regclass"""
+COUNTED = "SELECT coalesce(sum(chunk_count), 0) FROM documents_document e WHERE {condition}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,16 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Passages of a scope, and of everything. ``whole``: counted to the end; else there are more."""
+    """Passages of a scope, ``counted`` or estimated, and of everything, as last estimated."""
 
     allowed: int
     total: int
-    whole: bool = True
+    counted: bool = True
+
+    @property
+    def share(self) -> float:
+        """Of all passages those of the scope, from 0 to 1."""
+        return self.allowed / max(self.total, self.allowed, 1)
 
     def is_small(self, k: int) -> bool:
         """Whether measuring them costs no more than the graph, if they lie anywhere in it."""
@@ -72,22 +80,33 @@ class Scope:
         )
 
     def extent(self, k: int) -> Extent:
-        """Counted by documents, which are a twentieth of the passages, and no further than it matters."""
-        if self._first.whole or not self._first.is_small(k):
-            return self._first
-        return self.counted(few(k, self._first.total) + 1)
+        """Counted where ``k`` of them could be had by measuring all; else an estimate does."""
+        if self._estimate.allowed > SURELY * few(k, self._estimate.total):
+            return self._estimate
+        return Extent(self.counted, self._estimate.total)
+
+    @property
+    def is_wide(self) -> bool:
+        return self._estimate.share >= WIDE
 
     @cached_property
-    def _first(self) -> Extent:
-        return self.counted(COUNTED_DOCUMENTS)
-
-    def counted(self, limit: int = ALL_DOCUMENTS) -> Extent:
-        """The passages of up to ``limit`` documents. Raises ``EmptyResultSet`` as ``condition`` does."""
+    def _estimate(self) -> Extent:
         condition = self.condition("id IN ({documents})")
         with connection.cursor() as cursor:
-            cursor.execute(COUNTED.format(condition=condition.sql), [*condition.parameters, limit])
-            documents, allowed, total = cursor.fetchone()
-        return Extent(int(allowed), int(total or 0), documents < limit)
+            cursor.execute(ESTIMATED.format(condition=condition.sql) + TOTALS, condition.parameters)
+            rows = cursor.fetchone()[0][0]["Plan"]["Plan Rows"]
+            cursor.nextset()
+            documents, passages = cursor.fetchone()
+        share = min(rows / documents, 1.0) if documents else 0.0
+        return Extent(int(share * passages), int(passages), counted=False)
+
+    @cached_property
+    def counted(self) -> int:
+        """The passages of the scope. Raises ``EmptyResultSet`` as ``condition`` does."""
+        condition = self.condition("id IN ({documents})")
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTED.format(condition=condition.sql), condition.parameters)
+            return int(cursor.fetchone()[0])
 
 
 def few(k: int, total: int) -> int:

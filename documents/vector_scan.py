@@ -91,7 +91,7 @@ def near(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> Scored:
 def far(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, seen: int) -> Scored:
     """The same where only ``seen`` were allowed of those nearby: by the way that costs less."""
     needed = k * EF_SEARCH // max(seen, 1)
-    if needed <= MAX_TUPLES and scope.counted().allowed > needed * GRAPH_COST:
+    if needed <= MAX_TUPLES and scope.counted > needed * GRAPH_COST:
         found = through_graph(scope, vector, space, k, EF_SEARCH, go_on=True)
         if len(found) == k:
             return found

@@ -13,7 +13,7 @@ from django.db.models import Value
 from documents import lexical
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
-from documents.models import Chunk, Document, DocumentIdentity, Embedding
+from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding
 from documents.querysets import PassageQuerySet, PassageTerms, Scored
 from documents.scope import Scope
 from documents.spaces import active_space, check_weights
@@ -220,7 +220,11 @@ def worded(
 
 def scope_of(filters: Filters, user: User) -> Scope:
     """What ``user`` may see of what ``filters`` leave."""
-    return narrowed(Embedding.objects.all(), filters, user).scope()
+    allowed = Collection.objects.visible_to(user)
+    if filters.collections:
+        allowed = allowed.filter(slug__in=filters.collections)
+    meant = Document.objects.described(filters) if filters.about_documents else None
+    return Scope(tuple(allowed.order_by().values_list("pk", flat=True)), meant)
 
 
 def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:

@@ -28,6 +28,8 @@ class OnnxPairScorer:
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         # The arena keeps the largest batch's memory for ever.
         options.enable_cpu_mem_arena = False
+        # As for the embedding model: threads that spin take the cores from what has its turn next.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
         )

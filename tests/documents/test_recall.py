@@ -9,13 +9,14 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from documents import vector_scan
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding, EmbeddingSpace
 from documents.recall import recall_at_10, stored_vectors
-from documents.scope import Scope
+from documents.scope import TOTALS, Extent, Scope
 from documents.services import collection_create
 from documents.spaces import active_space, ensure_active_space
 from tests.passages import add_passages
@@ -105,18 +106,23 @@ def test_impossible_filters_find_nothing(space: EmbeddingSpace, bob: User) -> No
         assert recall_at_10(nothing, vectors_about(0, 1)[0], space) is None
 
 
-def test_a_scope_is_counted_no_further_than_it_matters(
+def test_a_scope_is_counted_unless_it_is_surely_large(
     space: EmbeddingSpace, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = tuple(Collection.objects.values_list("pk", flat=True))
-    monkeypatch.setattr("documents.scope.COUNTED_DOCUMENTS", 10)
-    monkeypatch.setattr("documents.scope.few", lambda k, total: 5)
-    first = Scope(every).extent(10)
-    assert (first.allowed, first.whole) == (10 * PER_DOCUMENT, False)
-    monkeypatch.setattr("documents.scope.few", lambda k, total: 1000)
-    assert Scope(every).extent(10).allowed == DOCUMENTS * PER_DOCUMENT
-    narrowed = Scope((collection.pk,), Document.objects.filter(tags__overlap=["rare"]))
-    assert narrowed.extent(10).allowed == 2 * PER_DOCUMENT
+    narrowed = Document.objects.filter(tags__overlap=["rare"])
+    assert Scope(every).extent(10) == Extent(DOCUMENTS * PER_DOCUMENT, 0), "without statistics"
+    assert Scope((collection.pk,), narrowed).extent(10).allowed == 2 * PER_DOCUMENT
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE documents_document")
+        cursor.execute(TOTALS)
+        assert cursor.fetchone()[0] == DOCUMENTS
+    monkeypatch.setattr("documents.scope.TOTALS", f"SELECT {DOCUMENTS}, 1000000")
+    assert Scope(every).extent(10) == Extent(1_000_000, 1_000_000, counted=False)
+    assert Scope(every).extent(10).share == 1
+    assert Scope((collection.pk,), narrowed).extent(10) == Extent(2 * PER_DOCUMENT, 1_000_000)
+    with pytest.raises(EmptyResultSet):
+        Scope(()).extent(10)
 
 
 def test_the_settings_of_a_scan_end_with_it(space: EmbeddingSpace, bob: User) -> None:

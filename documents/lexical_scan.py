@@ -1,0 +1,52 @@
+"""How the lexical legs read the rows that may be found: on the way through the BM25 index, or each of them.
+
+The index brings the best first, whoever may see them, and is asked for a number: when that did not suffice
+it begins again with twice as many. So it is told at once how many it will take, by the share of the rows that
+is allowed: under a filter that keeps 1 % of a million passages 33 ms instead of 67. Where hardly any are
+allowed, they are scored one by one.
+
+A row's score is the one that the scan has just computed (``bm25_get_current_score``). As an expression it
+would be computed again: 0.1 ms a row, 10 ms for a search that takes 1.5. It is right on the way through the
+index and nowhere else, so sorting is ruled out for the statement: without a sort there is only that way.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+if TYPE_CHECKING:
+    from documents.scope import Extent
+
+#: Rows asked for, in terms of those that should just do.
+MARGIN = 1.3
+#: More than the index brings at once: pg_textsearch's own limit is 100,000.
+MAX_REACH = 50_000
+#: Scoring a row by itself costs as much as walking past so many (0.04 ms on average, as most hold no term).
+ROW_COST = 16
+
+WALK = """SELECT set_config('enable_sort', 'off', true);
+    SELECT * FROM ({walk}) walked LIMIT %s;
+    SELECT set_config('enable_sort', 'on', true)"""
+
+
+def is_small(extent: Extent, k: int) -> bool:
+    """Whether scoring each allowed row costs less than walking past all that are better."""
+    return extent.counted and extent.allowed <= sqrt(MARGIN * k * extent.total / ROW_COST)
+
+
+def reach(k: int, share: float) -> int:
+    """How many rows to ask for to have ``k`` allowed ones, where ``share`` of all are."""
+    return k if share == 1 else max(k, int(min(MARGIN * k / max(share, 1e-9), MAX_REACH)))
+
+
+def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
+    """The first ``k`` rows of ``walk``, an ordered query of keys and current scores."""
+    sql, parameters = walk.query.sql_with_params()
+    with connection.cursor() as cursor:
+        # Settings and query go to the server as one message.
+        cursor.execute(WALK.format(walk=sql), [*parameters, k])
+        cursor.nextset()
+        return [(pk, -score) for pk, score in cursor.fetchall()]
