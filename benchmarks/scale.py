@@ -138,6 +138,7 @@ def measure(corpus: Corpus, folder: Path) -> dict[str, Any]:
     from documents import lexical
 
     lexical.repair_after_restart()
+    prewarm()
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     texts = TextsOfPortal()
     asked = questions(corpus, vectors, texts, np.arange(corpus.size), UNFILTERED, "unfiltered")
@@ -162,6 +163,22 @@ def measure(corpus: Corpus, folder: Path) -> dict[str, Any]:
         for cell in cells
     ]
     return found
+
+
+def prewarm() -> None:
+    """As when the portal has run for a while: what was read is in memory, the indexes last."""
+    from django.db import connection
+
+    from documents import lexical
+    from documents.spaces import active_space, index_name
+
+    space = active_space()
+    assert space
+    tables = ("documents_document", "documents_chunk", "documents_embedding")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+        for name in (*tables, *(index.bm25 for index in lexical.INDEXES), index_name(space.pk)):
+            cursor.execute("SELECT pg_prewarm(%s)", [name])
 
 
 def questions_for(
@@ -199,28 +216,28 @@ def figures(cell: Cell, vectors: Any, words: Any) -> dict[str, Any]:
     from django.contrib.auth.models import User
 
     from benchmarks.peers import exact_scores, timings
-    from documents import lexical
-    from documents.filters import DocumentFilters
-    from documents.models import Chunk, Embedding
+    from documents import lexical, vector_scan
+    from documents.models import Chunk
     from documents.spaces import active_space
+    from search.retrieval import scope_of
+    from search.types import Filters
 
     user, space = User.objects.get(username=cell.user), active_space()
     terms = [lexical.terms_of(question.text) for question in cell.questions]
 
-    def narrowed(passages: Any) -> Any:
-        allowed = passages.visible_to(user)
-        return allowed.of_documents(DocumentFilters(tags=(cell.tag,))) if cell.tag else allowed
+    def scope() -> Any:
+        return scope_of(Filters(tags=(cell.tag,) if cell.tag else ()), user)
 
     def by_vector(n: int) -> Any:
-        return narrowed(Embedding.objects).nearest(cell.questions[n].vector, space=space, k=K)
+        return vector_scan.nearest(scope(), cell.questions[n].vector, space=space, k=K)
 
     def by_words(n: int) -> Any:
-        return narrowed(Chunk.objects).lexical(terms[n], K, "bm25")
+        return Chunk.objects.within(scope()).lexical(terms[n], K, "bm25")
 
     count = len(cell.questions)
     matrix = np.stack([question.vector for question in cell.questions])
     best = exact_scores(vectors, cell.rows, matrix, 10)
-    near = [recall([score for _, score in by_vector(n)[:10]], best[n], 1e-3) for n in range(count)]
+    near = [recall([near.score for near in by_vector(n)[:10]], best[n], 1e-3) for n in range(count)]
     worded = [words.recall([pk for pk, _ in by_words(n)[:10]], terms[n], cell.rows) for n in range(COMPARED)]
     search = hybrid(cell, user)
     return {
@@ -271,14 +288,14 @@ def hybrid_recall(search: Callable[[int], list[int]]) -> float | None:
 
 @contextmanager
 def exact_vector_leg() -> Iterator[None]:
-    from documents.querysets import EmbeddingQuerySet
+    from documents import vector_scan
 
-    served = EmbeddingQuerySet.nearest
-    EmbeddingQuerySet.nearest = lambda self, vector, *, space, k: self.exact(vector, space=space, k=k)
+    served = vector_scan.nearest
+    vector_scan.nearest = vector_scan.exact
     try:
         yield
     finally:
-        EmbeddingQuerySet.nearest = served
+        vector_scan.nearest = served
 
 
 def recall(scores: Sequence[float], best: Any, tolerance: float) -> float | None:

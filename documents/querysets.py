@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
-from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
 from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Value, When
 from django.db.models.fields.json import KT
@@ -25,6 +24,7 @@ from pgvector.django import CosineDistance, HalfVectorField
 from documents import lexical, lexical_scan, vector_scan
 from documents.phrases import conditions
 from documents.scope import Scope
+from documents.vector_scan import Near
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -165,7 +165,7 @@ def snapshot() -> Iterator[None]:
 # --- Passages: the two legs of retrieval ------------------------------------------------------
 
 #: (primary key of the passage, score; higher is better), best first.
-Scored = vector_scan.Scored
+Scored = list[tuple[int, float]]
 
 
 class PassageQuerySet(models.QuerySet[Any]):
@@ -273,6 +273,11 @@ class CurrentScore(Func):
     output_field = models.FloatField()
 
 
+def holding(terms: Sequence[str]) -> Q:
+    """Rows that may hold one of ``terms``: soon asked, and so before they are scored."""
+    return reduce(or_, (Q(GreaterThan(StrIndex("terms", Value(term)), 0)) for term in terms))
+
+
 def any_of(terms: Sequence[str]) -> SearchQuery:
     """One of these terms at least. Each is quoted: in a term such as ``-5`` nothing is an operator."""
     quoted = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms]
@@ -293,13 +298,11 @@ class LexicalQuerySet(PassageQuerySet):
             return []
         if backend == "tsvector":
             return self._by_text_search(terms, k)
-        try:
-            extent = self.scope().extent(k)
-            if lexical_scan.is_small(extent, k):
-                return self._by_scan(terms, k, self.scope())
-            return self._by_index(terms, k, lexical_scan.reach(k, extent.share))
-        except EmptyResultSet:
-            return []
+        scope = self.scope()
+        extent = scope.extent(k)
+        if lexical_scan.is_small(extent, k):
+            return self._by_scan(terms, k, scope)
+        return self._by_index(terms, k, lexical_scan.reach(k, extent.share))
 
     def _by_index(self, terms: Sequence[str], k: int, reach: int) -> Scored:
         """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short."""
@@ -313,9 +316,8 @@ class LexicalQuerySet(PassageQuerySet):
         if scope.documents is not None:
             # Named, as the planner does not know that they are few.
             few = Q(document_id__in=list(scope.documents.filter(few).values_list("pk", flat=True)))
-        holds = reduce(or_, (Q(GreaterThan(StrIndex("terms", Value(term)), 0)) for term in terms))
         score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25) + Value(0.0)
-        rows = self.filter(few, holds).annotate(score=score).order_by("score")
+        rows = self.filter(few, holding(terms)).annotate(score=score).order_by("score")
         return [(pk, -score) for pk, score in rows.values_list("pk", "score")[:k] if score < 0]
 
     def _by_text_search(self, terms: Sequence[str], k: int) -> Scored:
@@ -341,16 +343,16 @@ class ChunkQuerySet(LexicalQuerySet):
         self, terms: Sequence[str], chunk_ids: Iterable[int], backend: lexical.Backend
     ) -> dict[int, float]:
         """How well these passages match ``terms``, whatever their rank; 0 where no term is in them."""
-        rows = self.filter(pk__in=list(chunk_ids))
-        if not terms:
-            return dict.fromkeys(rows.values_list("pk", flat=True), 0.0)
+        scores = dict.fromkeys(chunk_ids, 0.0)
+        if not terms or not scores:
+            return scores
+        holders = self.filter(holding(terms), pk__in=list(scores)).order_by()
         if backend == "tsvector":
-            wanted = any_of(terms)
-            return dict(
-                rows.annotate(score=SearchRank(TextVector("terms"), wanted)).values_list("pk", "score")
-            )
+            rank = SearchRank(TextVector("terms"), any_of(terms))
+            return scores | dict(holders.annotate(score=rank).values_list("pk", "score"))
         score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
-        return {pk: -found for pk, found in rows.annotate(score=score).values_list("pk", "score")}
+        rows = holders.annotate(score=score).values_list("pk", "score")
+        return scores | {pk: -found for pk, found in rows}
 
 
 class IdentityQuerySet(LexicalQuerySet):
@@ -366,22 +368,20 @@ class IdentityQuerySet(LexicalQuerySet):
 class EmbeddingQuerySet(PassageQuerySet):
     """The vector leg."""
 
-    def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+    def nearest(self, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
         """The ``k`` passages nearest to ``vector`` by cosine, or all allowed ones where fewer are.
 
         Narrowed by ``visible_to`` and ``of_documents`` and by nothing else: raises ``ValueError``.
         """
         return vector_scan.nearest(self._whole_scope(), vector, space=space, k=k)
 
-    def exact(self, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+    def exact(self, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
         """The same, with every allowed row measured."""
         return vector_scan.exact(self._whole_scope(), vector, space=space, k=k)
 
     def _whole_scope(self) -> Scope:
         """The graph is asked in SQL of its own: what else narrows these rows would be left out in silence."""
-        known: list[Any] = [self._collections, self._documents]
-        if self._scope is not None:
-            known += [self._scope, self._scope.documents]
+        known = [self._collections, self._documents]
         if len(self.query.where.children) != sum(each is not None for each in known):
             raise ValueError("The graph is narrowed by visible_to and of_documents only, each once.")
         return self.scope()
@@ -397,24 +397,19 @@ class EmbeddingQuerySet(PassageQuerySet):
         allowed = self.filter(self._joinable, space_id=space.pk)
         return allowed.annotate(distance=distance).order_by("distance")[:k]
 
-    def measured(
-        self, vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]
-    ) -> list[tuple[int, UUID, float]]:
-        """Passage, document and cosine to ``vector``, of those of these passages that the space holds."""
+    def measured(self, vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> list[Near]:
+        """Those of these passages that the space holds, in no order."""
         found = self.filter(space_id=space.pk, chunk_id__in=list(chunk_ids))
-        rows = found.annotate(distance=distance_in(space, vector))
-        return [
-            (pk, document, 1.0 - distance)
-            for pk, document, distance in rows.values_list("chunk_id", "document_id", "distance")
-        ]
+        return found.order_by().annotate(distance=distance_in(space, vector)).rows()
 
     def token_vectors(self, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> dict[int, bytes]:
         """The packed vectors of the passages' tokens (``embedding.tokens``), where there are any."""
         found = self.filter(space_id=space.pk, chunk_id__in=list(chunk_ids), tokens__isnull=False)
         return {pk: bytes(tokens) for pk, tokens in found.values_list("chunk_id", "tokens")}
 
-    def rows(self) -> Scored:
-        return [(pk, 1.0 - distance) for pk, distance in self.values_list("chunk_id", "distance")]
+    def rows(self) -> list[Near]:
+        found = self.values_list("chunk_id", "distance", "document_id")
+        return [Near(pk, 1.0 - distance, document) for pk, distance, document in found]
 
 
 def distance_in(space: EmbeddingSpace, vector: Any) -> CosineDistance:

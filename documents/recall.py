@@ -21,8 +21,8 @@ def recall_at_10(allowed: EmbeddingQuerySet, vector: Any, space: EmbeddingSpace)
     if not exact:
         return None
     served = allowed.nearest(vector, space=space, k=K)
-    worst = exact[-1][1] - ROUNDING
-    return min(sum(score >= worst for _, score in served) / len(exact), 1.0)
+    worst = exact[-1].score - ROUNDING
+    return min(sum(near.score >= worst for near in served) / len(exact), 1.0)
 
 
 def stored_vectors(collection: Collection, space: EmbeddingSpace, count: int) -> list[Any]:

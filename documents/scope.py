@@ -59,10 +59,14 @@ class Extent:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which passages may be found: those in ``collections`` (keys), of ``documents`` (None: any)."""
+    """Which passages may be found: those in ``collections`` (keys), of ``documents`` (None: any).
+
+    ``named``: the documents are a few, by their keys, and counted at once.
+    """
 
     collections: tuple[int, ...]
     documents: models.QuerySet[Any] | None = None
+    named: bool = False
 
     def condition(self, documents: str) -> Condition:
         """On the rows of a table with ``collection_id``; ``documents`` is how theirs are asked for.
@@ -81,17 +85,22 @@ class Scope:
 
     def extent(self, k: int) -> Extent:
         """Counted where ``k`` of them could be had by measuring all; else an estimate does."""
+        if self.named:
+            return Extent(self.counted, 0)
         if self._estimate.allowed > SURELY * few(k, self._estimate.total):
             return self._estimate
         return Extent(self.counted, self._estimate.total)
 
     @property
     def is_wide(self) -> bool:
-        return self._estimate.share >= WIDE
+        return not self.named and self._estimate.share >= WIDE
 
     @cached_property
     def _estimate(self) -> Extent:
-        condition = self.condition("id IN ({documents})")
+        try:
+            condition = self.condition("id IN ({documents})")
+        except EmptyResultSet:
+            return Extent(0, 0)
         with connection.cursor() as cursor:
             cursor.execute(ESTIMATED.format(condition=condition.sql) + TOTALS, condition.parameters)
             rows = cursor.fetchone()[0][0]["Plan"]["Plan Rows"]
@@ -102,8 +111,11 @@ class Scope:
 
     @cached_property
     def counted(self) -> int:
-        """The passages of the scope. Raises ``EmptyResultSet`` as ``condition`` does."""
-        condition = self.condition("id IN ({documents})")
+        """The passages of the scope."""
+        try:
+            condition = self.condition("id IN ({documents})")
+        except EmptyResultSet:
+            return 0
         with connection.cursor() as cursor:
             cursor.execute(COUNTED.format(condition=condition.sql), condition.parameters)
             return int(cursor.fetchone()[0])

@@ -22,7 +22,9 @@ What the statements look like decides whether an index can be used:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -44,22 +46,30 @@ MEMORY_MULTIPLIER = 4
 
 SETTINGS = """SELECT set_config('hnsw.iterative_scan', %s, true), set_config('hnsw.ef_search', %s, true),
     set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.scan_mem_multiplier', %s, true);"""
-GRAPH = """SELECT chunk_id, vector::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
-    FROM documents_embedding e WHERE space_id = {space} AND CASE WHEN {condition} THEN true ELSE false END
+GRAPH = """SELECT chunk_id, vector::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance,
+    document_id FROM documents_embedding e
+    WHERE space_id = {space} AND CASE WHEN {condition} THEN true ELSE false END
     ORDER BY distance LIMIT %s"""
 #: The same order by an expression that no index has.
-MEASURED = """SELECT chunk_id, (vector::halfvec({dimensions}) <=> %s::halfvec({dimensions})) + 0.0 AS distance
-    FROM documents_embedding e WHERE space_id = {space} AND {condition} ORDER BY distance LIMIT %s"""
+MEASURED = """SELECT chunk_id, (vector::halfvec({dimensions}) <=> %s::halfvec({dimensions})) + 0.0
+        AS distance, document_id FROM documents_embedding e WHERE space_id = {space} AND {condition}
+    ORDER BY distance LIMIT %s"""
 #: The document of each row is looked up by its key.
 OF_A_DOCUMENT = "(SELECT true FROM ({documents}) meant(id) WHERE meant.id = e.document_id)"
 #: Few documents: by the index on them, whatever the planner believes their number to be. Many: a join.
 OF_FEW_DOCUMENTS = "document_id = ANY (ARRAY ({documents}))"
 OF_MANY_DOCUMENTS = "document_id IN ({documents})"
-#: (primary key of the passage, score; higher is better), best first.
-Scored = list[tuple[int, float]]
 
 
-def nearest(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+class Near(NamedTuple):
+    """A passage and its cosine to the query, with its document."""
+
+    chunk_id: int
+    score: float
+    document_id: UUID
+
+
+def nearest(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
     """The ``k`` passages of ``scope`` nearest to ``vector`` by cosine, or all where it has fewer."""
     try:
         if scope.extent(k).is_small(k):
@@ -70,7 +80,7 @@ def nearest(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> Scor
         return []
 
 
-def exact(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored:
+def exact(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
     """The same, with every passage of ``scope`` measured, however many there are."""
     try:
         return measured(scope, vector, space, k)
@@ -78,7 +88,7 @@ def exact(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> Scored
         return []
 
 
-def near(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> Scored:
+def near(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> list[Near]:
     """What is allowed of the graph's nearest, in up to two rounds; ``k`` rows at most."""
     ef_search = min(max(EF_SEARCH, k), EF_SEARCH_LIMIT)
     found = through_graph(scope, vector, space, k, ef_search)
@@ -88,7 +98,7 @@ def near(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> Scored:
     return found
 
 
-def far(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, seen: int) -> Scored:
+def far(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, seen: int) -> list[Near]:
     """The same where only ``seen`` were allowed of those nearby: by the way that costs less."""
     needed = k * EF_SEARCH // max(seen, 1)
     if needed <= MAX_TUPLES and scope.counted > needed * GRAPH_COST:
@@ -100,7 +110,7 @@ def far(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, seen: int) -> 
 
 def through_graph(
     scope: Scope, vector: Any, space: EmbeddingSpace, k: int, ef_search: int, *, go_on: bool = False
-) -> Scored:
+) -> list[Near]:
     """What is allowed of the nearest ``ef_search`` rows; ``go_on``: of as many as it takes for ``k``.
 
     Settings and query go to the server as one message, which is a transaction: the settings end with it.
@@ -117,7 +127,7 @@ def through_graph(
         return scored(cursor.fetchall())
 
 
-def measured(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, *, small: bool = False) -> Scored:
+def measured(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, *, small: bool = False) -> list[Near]:
     """Every allowed row. ``small``: those of few documents, by the index on them."""
     condition = scope.condition(OF_FEW_DOCUMENTS if small else OF_MANY_DOCUMENTS)
     with connection.cursor() as cursor:
@@ -132,6 +142,7 @@ def shaped(statement: str, condition: Condition, space: EmbeddingSpace) -> str:
     return statement.format(dimensions=int(space.dimensions), space=int(space.pk), condition=condition.sql)
 
 
-def scored(rows: list[tuple[int, float]]) -> Scored:
+def scored(rows: Iterable[tuple[int, float, UUID]]) -> list[Near]:
     """Nearest first; equally near ones by age, so that order is stable."""
-    return [(pk, 1.0 - distance) for pk, distance in sorted(rows, key=lambda row: (row[1], row[0]))]
+    found = sorted(rows, key=lambda row: (row[1], row[0]))
+    return [Near(pk, 1.0 - distance, document) for pk, distance, document in found]

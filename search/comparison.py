@@ -116,7 +116,7 @@ def found(space: EmbeddingSpace, sample: Sample) -> Found:
         cursor.execute("SELECT set_config('hnsw.ef_search', %s, true)", [EF_SEARCH])
         nearest = Embedding.objects.by_index(vector, space, K + 1).rows()
     ended = time.perf_counter()
-    passages = tuple(pk for pk, _ in nearest if pk != sample.passage)[:K]
+    passages = tuple(near.chunk_id for near in nearest if near.chunk_id != sample.passage)[:K]
     return Found(passages, (embedded - started) * 1000, (ended - embedded) * 1000)
 
 

@@ -66,7 +66,7 @@ def candidates(asked: Asked, filters: Filters, user: User) -> set[int]:
     scope = scope_of(filters, user)
     found: set[int] = set()
     if mode != "keyword":
-        found.update(pk for pk, _ in nearest(asked, scope, backend))
+        found.update(near.chunk_id for near in nearest(asked, scope, backend))
     if mode != "vector" or "vector" in asked.degraded:
         allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
         found.update(pk for pk, _ in allowed.lexical(query.terms, WORDED, backend))

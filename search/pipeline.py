@@ -67,6 +67,11 @@ EVERYTHING = Filters()
 #: Passages that are found to answer a question, and sources that are read: neighbours are one.
 PASSAGES = 12
 SOURCES = 8
+#: What a hit is made of.
+SHOWN = (
+    *("document_id", "document__title", "ordinal", "heading", "text", "start", "end", "page_start"),
+    *("page_end", "content_hash", "boxes"),
+)
 #: So many times the results are fetched, for others to take the place of a document's surplus.
 SPREAD = 3
 #: A first hit that is so far above the second, of 1, is not reread.
@@ -153,7 +158,7 @@ def weights_for(mode: Mode, filters: Filters) -> Weights:
 
 def hydrated(ranked: Sequence[Ranked], user: User) -> list[Hit]:
     """The passages of ``ranked`` in that order."""
-    rows = Chunk.objects.visible_to(user).select_related("document").defer("context", "terms")
+    rows = Chunk.objects.visible_to(user).select_related("document").only(*SHOWN)
     chunks = rows.in_bulk([entry.chunk_id for entry in ranked])
     return [hit(chunks[entry.chunk_id], entry) for entry in ranked if entry.chunk_id in chunks]
 

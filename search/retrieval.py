@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db.models import Value
 
-from documents import lexical
+from documents import lexical, vector_scan
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding
-from documents.querysets import PassageQuerySet, PassageTerms, Scored
+from documents.querysets import PassageQuerySet, PassageTerms
 from documents.scope import Scope
 from documents.spaces import active_space, check_weights
+from documents.vector_scan import Near
 from search.browsing import NEWEST, newest
 from search.metrics import Stopwatch
 from search.query import understood
@@ -81,10 +82,12 @@ def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
             return Legs({NEWEST: newest(asked.query, user, depth(asked.request.limit))})
     mode, scope = asked.request.mode, scope_of(asked.query.filters, user)
     candidates: dict[str, list[Candidate]] = {}
+    near: list[Near] = []
     degraded = asked.degraded
     backend = lexical.backend()
     if mode != "keyword" and "vector" not in degraded:
-        candidates["vector"] = vector_leg(asked, scope, watch, backend)
+        near = vector_leg(asked, scope, watch, backend)
+        candidates["vector"] = ranked((each.chunk_id, each.score) for each in near)
     if mode != "vector" or "vector" in degraded:
         candidates["keyword"] = keyword_leg(asked, scope, watch, backend)
         degraded += () if backend == "bm25" else ("bm25",)
@@ -92,7 +95,7 @@ def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
         return Legs(candidates, degraded=degraded)
     documents = document_leg(asked, scope, watch, backend)
     with watch.stage("signals"):
-        signals = tuple(signals_of(asked, scope, candidates, documents, backend))
+        signals = tuple(signals_of(asked, scope, candidates, near, documents, backend))
         quoted = covered(asked, candidates["keyword"])
     return Legs(candidates, signals, documents, quoted, degraded)
 
@@ -102,12 +105,12 @@ def depth(limit: int) -> int:
     return min(max(DEPTH, 2 * limit), MAX_DEPTH)
 
 
-def vector_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
+def vector_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Near]:
     with watch.stage("vector"):
-        return ranked(nearest(asked, scope, backend))
+        return nearest(asked, scope, backend)
 
 
-def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> Scored:
+def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> list[Near]:
     """The nearest passages that say what the query wants said, and nothing that it does not.
 
     The graph knows nothing of words. What holds a phrase comes from the lexical index and is measured; else
@@ -116,17 +119,17 @@ def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> Scored:
     if asked.space is None or asked.encoding is None:
         return []
     query, k = asked.query, depth(asked.request.limit)
-    allowed = Embedding.objects.within(scope)
+    vector, space = asked.encoding.vector, asked.space
     if terms := lexical.terms_of(" ".join(query.phrases)) if query.phrases else []:
         chunks = Chunk.objects.within(scope).saying(query.phrases, query.without)
         holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, backend)]
-        return allowed.filter(chunk_id__in=holders).by_scan(asked.encoding.vector, asked.space, k).rows()
+        return Embedding.objects.within(scope).filter(chunk_id__in=holders).by_scan(vector, space, k).rows()
     if not (query.phrases or query.without):
-        return allowed.nearest(asked.encoding.vector, space=asked.space, k=k)
-    found = allowed.nearest(asked.encoding.vector, space=asked.space, k=BEFORE_EXCLUSION)
-    among = Chunk.objects.filter(pk__in=[pk for pk, _ in found]).saying(query.phrases, query.without)
-    kept = set(among.values_list("pk", flat=True))
-    return [(pk, score) for pk, score in found if pk in kept][:k]
+        return vector_scan.nearest(scope, vector, space=space, k=k)
+    found = vector_scan.nearest(scope, vector, space=space, k=BEFORE_EXCLUSION)
+    among = Chunk.objects.filter(pk__in=[near.chunk_id for near in found])
+    kept = set(among.saying(query.phrases, query.without).values_list("pk", flat=True))
+    return [near for near in found if near.chunk_id in kept][:k]
 
 
 def keyword_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
@@ -151,14 +154,16 @@ def signals_of(
     asked: Asked,
     scope: Scope,
     candidates: Mapping[str, Sequence[Candidate]],
+    near: Sequence[Near],
     documents: Sequence[NamedDocument],
     backend: lexical.Backend,
 ) -> Iterable[Signals]:
     """All that is known of each candidate, and of the nearest passages of the documents meant."""
     of_leg = {leg: {each.chunk_id: each for each in found} for leg, found in candidates.items()}
-    meant = nearest_in(asked, scope, documents[:MEANT], backend)
-    found = {*of_leg.get("vector", ()), *of_leg["keyword"], *(pk for pk, _ in meant)}
-    cosines, document_of = placed(asked, found)
+    measured = {each.chunk_id: each for each in near}
+    measured |= {each.chunk_id: each for each in nearest_in(asked, scope, documents[:MEANT], backend)}
+    cosines, document_of = placed(asked, measured, of_leg["keyword"].keys() - measured.keys())
+    found = {*measured, *of_leg["keyword"]}
     named = {each.document_id: each for each in documents}
     fits = {pk: named.get(document_of[pk]) for pk in found if pk in document_of}
     words = {pk: each.score for pk, each in of_leg["keyword"].items()}
@@ -182,23 +187,24 @@ def covered(asked: Asked, words: Sequence[Candidate]) -> float:
 
 def nearest_in(
     asked: Asked, scope: Scope, documents: Sequence[NamedDocument], backend: lexical.Backend
-) -> Scored:
+) -> list[Near]:
     if not documents:
         return []
     meant = Document.objects.filter(pk__in=[each.document_id for each in documents])
-    return nearest(asked, replace(scope, documents=meant), backend)
+    return nearest(asked, replace(scope, documents=meant, named=True), backend)
 
 
-def placed(asked: Asked, found: Iterable[int]) -> tuple[dict[int, float], dict[int, UUID]]:
-    """The cosine and the document of each passage."""
+def placed(
+    asked: Asked, measured: Mapping[int, Near], rest: Iterable[int]
+) -> tuple[dict[int, float], dict[int, UUID]]:
+    """The cosine and the document of each passage: of ``rest`` they are not known yet."""
     if asked.space is None or asked.encoding is None:
-        rows = Chunk.objects.filter(pk__in=found).values_list("pk", "document_id")
-        return {}, dict(rows)
-    measured = Embedding.objects.measured(asked.encoding.vector, asked.space, found)
-    document_of = {pk: document for pk, document, _ in measured}
-    if rest := set(found) - document_of.keys():
-        document_of |= dict(Chunk.objects.filter(pk__in=rest).values_list("pk", "document_id"))
-    return {pk: score for pk, _, score in measured}, document_of
+        return {}, dict(Chunk.objects.filter(pk__in=rest).values_list("pk", "document_id"))
+    known = [*measured.values(), *Embedding.objects.measured(asked.encoding.vector, asked.space, rest)]
+    document_of = {near.chunk_id: near.document_id for near in known}
+    if unknown := set(rest) - document_of.keys():
+        document_of |= dict(Chunk.objects.filter(pk__in=unknown).values_list("pk", "document_id"))
+    return {near.chunk_id: near.score for near in known}, document_of
 
 
 def worded(
@@ -232,5 +238,5 @@ def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:
     return allowed.of_documents(filters) if filters.about_documents else allowed
 
 
-def ranked(scored: Scored) -> list[Candidate]:
+def ranked(scored: Iterable[tuple[int, float]]) -> list[Candidate]:
     return [Candidate(pk, rank, float(score)) for rank, (pk, score) in enumerate(scored, 1)]

@@ -104,7 +104,7 @@ def unfound_by_vector() -> list[str]:
         missing = [
             str(each.chunk_id)
             for each in sample
-            if not any(score > NEAR for _, score in Embedding.objects.by_index(each.vector, space, 1).rows())
+            if not any(near.score > NEAR for near in Embedding.objects.by_index(each.vector, space, 1).rows())
         ]
     return missing if len(missing) > len(sample) // SAMPLE * UNREACHED else []
 

@@ -25,6 +25,9 @@ from portal.embedded.servers import (
 )
 from portal.environment import kept_secret
 
+#: The second fills the memory after a restart with the pages that were in it before.
+PRELOADED = "pg_stat_statements,pg_prewarm"
+
 
 def process_runs(pid: int, data_folder: Path) -> bool:
     """Whether ``pid`` is a Postgres on this very data folder (and not a stranger who got its number)."""
@@ -55,7 +58,7 @@ def postgres_settings(layout: Layout) -> dict[str, str]:
         "wal_compression": "on",
         "random_page_cost": "1.1",
         "jit": "off",
-        "shared_preload_libraries": "pg_stat_statements",
+        "shared_preload_libraries": PRELOADED,
         "log_min_messages": "warning",
         "log_timezone": "UTC",
         "timezone": "UTC",
@@ -63,7 +66,7 @@ def postgres_settings(layout: Layout) -> dict[str, str]:
     extension = package_folder("pgserver")
     if extension is not None and (extension / "pginstall/lib/postgresql/pg_textsearch.so").exists():
         settings |= {
-            "shared_preload_libraries": "pg_textsearch,pg_stat_statements",
+            "shared_preload_libraries": f"pg_textsearch,{PRELOADED}",
             "extension_control_path": f"$system:{extension}/pginstall/share/postgresql",
             "dynamic_library_path": f"$libdir:{extension}/pginstall/lib/postgresql",
         }

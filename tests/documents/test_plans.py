@@ -35,10 +35,12 @@ def explained(*without: str) -> Iterator[list[str]]:
 
     def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         settings, separator, query = sql.rpartition("true);")
-        own = params[settings.count("%s") :] if params else params
-        with connection.connection.cursor() as cursor:  # type: ignore[union-attr]
-            cursor.execute("EXPLAIN " + (query if separator else sql), own)
-            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+        if not sql.startswith("EXPLAIN"):
+            with connection.connection.cursor() as cursor:  # type: ignore[union-attr]
+                cursor.execute(f"{settings}{separator} EXPLAIN {query}", params)
+                if separator:
+                    cursor.nextset()
+                plans.append("\n".join(line for (line,) in cursor.fetchall()))
         return execute(sql, params, many, context)
 
     with connection.cursor() as cursor:

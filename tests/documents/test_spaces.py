@@ -238,7 +238,7 @@ def test_the_vectors_are_those_of_the_other_model(other: EmbeddingSpace, model: 
     row = Embedding.objects.filter(space=other).select_related("chunk")[7]
     (wanted,) = registry.get_embedder(model).embed([row.chunk.context])
     assert list(row.vector) == pytest.approx(wanted.tolist(), abs=1e-3)
-    ((_, score),) = Embedding.objects.all().nearest(wanted, space=other, k=1)
+    ((_, score, _),) = Embedding.objects.all().nearest(wanted, space=other, k=1)
     assert score > 0.999
 
 

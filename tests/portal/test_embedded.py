@@ -175,7 +175,10 @@ def test_postgres_takes_its_share_of_the_memory(layout: Layout) -> None:
         host=str(layout.sockets), user=ROLE, dbname=DATABASE, password=kept_secret(layout.password_file)
     ) as connection:
         row = connection.execute("SELECT pg_size_bytes(current_setting('shared_buffers'))").fetchone()
-    assert row == (memory.for_pages(memory.usable()) // memory.MB * memory.MB,)
+        assert row == (memory.for_pages(memory.usable()) // memory.MB * memory.MB,)
+        row = connection.execute("SHOW shared_preload_libraries").fetchone()
+        assert row, "what was in memory is in it again after a restart"
+        assert "pg_prewarm" in row[0]
 
 
 @pytest.mark.parametrize(
