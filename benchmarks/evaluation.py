@@ -247,11 +247,12 @@ def begin() -> None:
     """Django and its servers, as ``manage.py`` brings them."""
     import django
 
-    from manage import bring_servers
+    from manage import bring_servers, prepare_new_folder
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     bring_servers()
     django.setup()
+    prepare_new_folder()
 
 
 def evaluated(folders: Sequence[Path], proxies: int, answers: bool) -> dict[str, Any]:

@@ -49,4 +49,4 @@ def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
         # Settings and query go to the server as one message.
         cursor.execute(WALK.format(walk=sql), [*parameters, k])
         cursor.nextset()
-        return [(pk, -score) for pk, score in cursor.fetchall()]
+        return [(pk, -score) for pk, score in cursor.fetchall() if score < 0]

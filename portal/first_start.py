@@ -13,6 +13,7 @@ from django.db import connection, connections
 
 from documents import lexical
 from documents.models import Chunk
+from portal import environment
 
 FIRST_USER = "admin"
 #: A rebuild of so many passages takes about a second; of more, the worker makes it in the background.
@@ -35,6 +36,16 @@ def prepare_all(password: str) -> str | None:
         lexical.repair_after_restart()
     connections.close_all()
     return shown
+
+
+def prepare_if_new() -> None:
+    """Tables and first user, where there are no tables: for commands that come before the first start."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('django_migrations')")
+        (tables,) = cursor.fetchone()
+    if tables is None:
+        prepare_database()
+        first_user(environment.text("ADMIN_PASSWORD"))
 
 
 def prepare_database() -> None:

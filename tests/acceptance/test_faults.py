@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from portal.embedded.layout import Layout
-from tests.acceptance.conftest import ROOT, Portal, wait_for
+from tests.acceptance.conftest import ROOT, Portal, environment, wait_for
 
 pytestmark = pytest.mark.acceptance
 
@@ -191,6 +191,20 @@ def test_commands_work_alone_and_beside_a_running_portal(own_portal: StartPortal
     portal.stop()
     alone = portal.manage("ingest", str(note), "--collection", "other", "--wait", "--json")
     assert '"ready": 1' in alone.stdout
+
+
+def test_a_command_before_the_first_start_makes_tables_and_first_user(tmp_path: Path) -> None:
+    token = subprocess.run(
+        [sys.executable, "manage.py", "create_token", "--user", "admin"],
+        cwd=ROOT,
+        env=environment(tmp_path / "data", 0),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    assert token.startswith("dp_")
+    assert token.count("\n") == 1, "the token and nothing else"
 
 
 def test_outside_servers_import_nothing_embedded() -> None:
