@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from portal.embedded.layout import Layout
-from tests.acceptance.conftest import ROOT, Portal, environment, wait_for
+from tests.acceptance.conftest import ROOT, Portal, environment, free_port, wait_for
 
 pytestmark = pytest.mark.acceptance
 
@@ -197,7 +197,7 @@ def test_a_command_before_the_first_start_makes_tables_and_first_user(tmp_path: 
     token = subprocess.run(
         [sys.executable, "manage.py", "create_token", "--user", "admin"],
         cwd=ROOT,
-        env=environment(tmp_path / "data", 0),
+        env=environment(tmp_path / "data", free_port()),
         capture_output=True,
         text=True,
         check=True,
