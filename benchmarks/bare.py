@@ -63,7 +63,9 @@ class BareText:
         file = Path(settings.DATA_DIR) / "evaluation" / f"{digest[:32]}.npy"
         if not file.exists():
             file.parent.mkdir(exist_ok=True)
-            np.save(file, self._embedded())
+            half = file.with_suffix(".part.npy")
+            np.save(half, self._embedded())
+            half.rename(file)
         found: NDArray[np.float32] = np.load(file)
         return found
 

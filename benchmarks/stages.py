@@ -44,7 +44,7 @@ class Stage:
 
 
 def stages(collection: Collection) -> list[Stage]:
-    """Every stage that can be had here, each built upon the one before."""
+    """Every stage that can be had here."""
     asked = Searches(collection)
     return [
         Stage("vector, bare", asked.bare_vector),

@@ -112,7 +112,4 @@ def agreement(index: LexicalIndex, exact: ExactBm25, terms: Sequence[str]) -> tu
 
 
 def by_index(index: LexicalIndex, terms: Sequence[str]) -> list[Any]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Else a small table is scanned, and the index not asked at all.
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        return [pk for pk, _ in QUERYSETS[index].lexical(terms, K, "bm25")]
+    return [pk for pk, _ in QUERYSETS[index].by_index(terms, K, K)]

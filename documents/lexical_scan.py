@@ -29,7 +29,7 @@ ROW_COST = 16
 
 WALK = """SELECT set_config('enable_sort', 'off', true);
     SELECT * FROM ({walk}) walked LIMIT %s;
-    SELECT set_config('enable_sort', 'on', true)"""
+    SET LOCAL enable_sort TO DEFAULT"""
 
 
 def is_small(extent: Extent, k: int) -> bool:

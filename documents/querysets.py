@@ -23,7 +23,7 @@ from pgvector.django import CosineDistance, HalfVectorField
 
 from documents import lexical, lexical_scan, vector_scan
 from documents.phrases import conditions
-from documents.scope import Scope
+from documents.scope import Extent, Scope
 from documents.vector_scan import Near
 
 if TYPE_CHECKING:
@@ -302,10 +302,15 @@ class LexicalQuerySet(PassageQuerySet):
         extent = scope.extent(k)
         if lexical_scan.is_small(extent, k):
             return self._by_scan(terms, k, scope)
-        return self._by_index(terms, k, lexical_scan.reach(k, extent.share))
+        found = self.by_index(terms, k, lexical_scan.reach(k, extent.share))
+        if len(found) < k and scope.documents is not None and not extent.counted:
+            # Statistics do not know which filters have few documents in common.
+            counted = Extent(scope.counted, extent.total)
+            return self._by_scan(terms, k, scope) if lexical_scan.is_small(counted, k) else found
+        return found
 
-    def _by_index(self, terms: Sequence[str], k: int, reach: int) -> Scored:
-        """The index scan goes on until ``k`` rows pass the conditions, so it never comes back short."""
+    def by_index(self, terms: Sequence[str], k: int, reach: int) -> Scored:
+        """The index scan goes on until ``k`` rows pass the conditions, or 100,000 have been looked at."""
         order = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
         walk = self.annotate(score=CurrentScore()).order_by(order).values_list("pk", "score")
         return lexical_scan.walked(walk[:reach], k)
@@ -317,7 +322,7 @@ class LexicalQuerySet(PassageQuerySet):
             # Named, as the planner does not know that they are few.
             few = Q(document_id__in=list(scope.documents.filter(few).values_list("pk", flat=True)))
         score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25) + Value(0.0)
-        rows = self.filter(few, holding(terms)).annotate(score=score).order_by("score")
+        rows = self.filter(few, holding(terms)).annotate(score=score).order_by("score", "pk")
         return [(pk, -score) for pk, score in rows.values_list("pk", "score")[:k] if score < 0]
 
     def _by_text_search(self, terms: Sequence[str], k: int) -> Scored:

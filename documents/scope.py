@@ -7,10 +7,12 @@ many of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
@@ -26,11 +28,11 @@ WIDE = 0.1
 
 IN_COLLECTIONS = "collection_id = ANY (%s)"
 #: Of documents, which are a twentieth of the passages. The statistics know collections, types, frequent tags.
-ESTIMATED = "EXPLAIN (FORMAT JSON) SELECT FROM documents_document e WHERE {condition};"
+ESTIMATED = "EXPLAIN (FORMAT JSON) {documents};"
 #: Documents and passages in all, as Postgres last estimated.
 TOTALS = """SELECT greatest(d.reltuples, 0), greatest(c.reltuples, 0) FROM pg_class d, pg_class c
     WHERE d.oid = 'documents_document'::regclass AND c.oid = 'documents_chunk'::regclass"""
-COUNTED = "SELECT coalesce(sum(chunk_count), 0) FROM documents_document e WHERE {condition}"
+COUNTED = "SELECT coalesce(sum(chunk_count), 0) FROM ({documents}) counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,19 @@ class Extent:
 class Scope:
     """Which passages may be found: those in ``collections`` (keys), of ``documents`` (None: any).
 
-    ``named``: the documents are a few, by their keys, and counted at once.
+    ``among``: how many passages there are in all, where ``documents`` are known to be a few (``of``).
     """
 
     collections: tuple[int, ...]
     documents: models.QuerySet[Any] | None = None
-    named: bool = False
+    among: int | None = None
+
+    def of(self, documents: Iterable[UUID]) -> Scope:
+        """Of these few documents alone, which are within the scope."""
+        from documents.models import Document
+
+        few_ones = Document.objects.filter(pk__in=list(documents))
+        return Scope(self.collections, few_ones, among=self._estimate.total)
 
     def condition(self, documents: str) -> Condition:
         """On the rows of a table with ``collection_id``; ``documents`` is how theirs are asked for.
@@ -85,40 +94,49 @@ class Scope:
 
     def extent(self, k: int) -> Extent:
         """Counted where ``k`` of them could be had by measuring all; else an estimate does."""
-        if self.named:
-            return Extent(self.counted, 0)
+        if self.among is not None:
+            return Extent(self.counted, self.among)
         if self._estimate.allowed > SURELY * few(k, self._estimate.total):
             return self._estimate
         return Extent(self.counted, self._estimate.total)
 
     @property
     def is_wide(self) -> bool:
-        return not self.named and self._estimate.share >= WIDE
+        return self.among is None and self._estimate.share >= WIDE
+
+    @cached_property
+    def counted(self) -> int:
+        """The passages of the scope."""
+        try:
+            sql, parameters = self._documents()
+        except EmptyResultSet:
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTED.format(documents=sql), parameters)
+            return int(cursor.fetchone()[0])
 
     @cached_property
     def _estimate(self) -> Extent:
         try:
-            condition = self.condition("id IN ({documents})")
+            sql, parameters = self._documents()
         except EmptyResultSet:
             return Extent(0, 0)
         with connection.cursor() as cursor:
-            cursor.execute(ESTIMATED.format(condition=condition.sql) + TOTALS, condition.parameters)
+            cursor.execute(ESTIMATED.format(documents=sql) + TOTALS, parameters)
             rows = cursor.fetchone()[0][0]["Plan"]["Plan Rows"]
             cursor.nextset()
             documents, passages = cursor.fetchone()
         share = min(rows / documents, 1.0) if documents else 0.0
         return Extent(int(share * passages), int(passages), counted=False)
 
-    @cached_property
-    def counted(self) -> int:
-        """The passages of the scope."""
-        try:
-            condition = self.condition("id IN ({documents})")
-        except EmptyResultSet:
-            return 0
-        with connection.cursor() as cursor:
-            cursor.execute(COUNTED.format(condition=condition.sql), condition.parameters)
-            return int(cursor.fetchone()[0])
+    def _documents(self) -> tuple[str, tuple[Any, ...]]:
+        """Those of the scope, as SQL. Raises ``EmptyResultSet`` when nothing can be meant."""
+        from documents.models import Document
+
+        every = Document.objects.all() if self.documents is None else self.documents
+        meant = every.filter(collection_id__in=self.collections).order_by().values("chunk_count")
+        found: tuple[str, tuple[Any, ...]] = meant.query.sql_with_params()
+        return found
 
 
 def few(k: int, total: int) -> int:

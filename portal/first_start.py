@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -39,21 +41,33 @@ def prepare_all(password: str) -> str | None:
 
 
 def prepare_if_new() -> None:
-    """Tables and first user, where there are no tables: for commands that come before the first start."""
+    """Tables and first user, where there is no user yet: for commands that come before the first start."""
+    with one_at_a_time():
+        if not has_users():
+            prepare_database()
+            first_user(environment.text("ADMIN_PASSWORD"))
+
+
+def has_users() -> bool:
+    users = get_user_model()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('django_migrations')")
-        (tables,) = cursor.fetchone()
-    if tables is None:
-        prepare_database()
-        first_user(environment.text("ADMIN_PASSWORD"))
+        cursor.execute("SELECT to_regclass(%s)", [users._meta.db_table])
+        (table,) = cursor.fetchone()
+    return table is not None and users.objects.exists()
 
 
 def prepare_database() -> None:
     """Bring the tables up to date, one process at a time."""
+    with one_at_a_time():
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
 

@@ -190,8 +190,7 @@ def nearest_in(
 ) -> list[Near]:
     if not documents:
         return []
-    meant = Document.objects.filter(pk__in=[each.document_id for each in documents])
-    return nearest(asked, replace(scope, documents=meant, named=True), backend)
+    return nearest(asked, scope.of(each.document_id for each in documents), backend)
 
 
 def placed(
@@ -231,11 +230,6 @@ def scope_of(filters: Filters, user: User) -> Scope:
         allowed = allowed.filter(slug__in=filters.collections)
     meant = Document.objects.described(filters) if filters.about_documents else None
     return Scope(tuple(allowed.order_by().values_list("pk", flat=True)), meant)
-
-
-def narrowed(passages: Passages, filters: Filters, user: User) -> Passages:
-    allowed = passages.visible_to(user, collections=filters.collections)
-    return allowed.of_documents(filters) if filters.about_documents else allowed
 
 
 def ranked(scored: Iterable[tuple[int, float]]) -> list[Candidate]:

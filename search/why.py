@@ -20,7 +20,7 @@ from search.gates import Step, gates, sayable
 from search.metrics import Stopwatch
 from search.pipeline import Stages, staged
 from search.query import understood
-from search.retrieval import MEANT, depth, narrowed
+from search.retrieval import MEANT, depth, scope_of
 from search.types import Query, SearchRequest
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def by_meaning(found: Search) -> Step:
     asked = found.stages.asked
     if asked.space is None or asked.encoding is None:
         return Step("vector", False, _("There was no embedding model to ask."), None, most)
-    among = narrowed(Embedding.objects.all(), found.query.filters, found.user)
+    among = Embedding.objects.within(scope_of(found.query.filters, found.user))
     if found.query.phrases or found.query.without:
         among = among.filter(chunk_id__in=sayable_to(found).values("pk"))
     own = Embedding.objects.filter(chunk_id__in=found.own)
@@ -302,7 +302,7 @@ def leg_rank(found: Search, leg: str) -> int | None:
 
 def sayable_to(found: Search) -> ChunkQuerySet:
     """Every passage that the search may bring."""
-    allowed = narrowed(Chunk.objects.all(), found.query.filters, found.user)
+    allowed = Chunk.objects.within(scope_of(found.query.filters, found.user))
     return allowed.saying(found.query.phrases, found.query.without)
 
 
