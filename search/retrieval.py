@@ -35,7 +35,7 @@ MAX_DEPTH = 200
 #: Documents that a query may name, and those of them whose passages are looked at.
 NAMED = 50
 MEANT = 5
-#: Candidates without a keyword score that are asked for one, best first: each costs 0.05 ms.
+#: Candidates without a keyword score that are asked for one, best first: each costs 0.1 ms.
 WORDED = 30
 #: Passages with a phrase that are measured by the vector leg; those it brings when it has to leave some out.
 HOLDERS = 1000
