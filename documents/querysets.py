@@ -13,15 +13,15 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
+from django.contrib.postgres.search import SearchRank
 from django.db import connection, models, transaction
-from django.db.models import Case, Exists, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, StrIndex
-from django.db.models.lookups import GreaterThan
+from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
 from documents import lexical, lexical_scan, vector_scan
+from documents.expressions import Bm25Score, CurrentScore, TextVector, any_of, holding
 from documents.phrases import conditions
 from documents.scope import Extent, Scope
 from documents.vector_scan import Near
@@ -238,50 +238,6 @@ class PassageQuerySet(models.QuerySet[Any]):
         found = self.filter(row_by_row)
         found._joinable = self._joinable & condition
         return found
-
-
-class PassageTerms(Func):
-    """The words of a text as the lexical indexes hold them: folded, without stop words, stemmed by language.
-
-    The function is made by migration 0005. Arguments: language (ISO 639-1), text.
-    """
-
-    function = "passage_terms"
-    output_field = models.TextField()
-
-
-class TextVector(Func):
-    """``to_tsvector('simple', terms)``, letter for letter the expression of the index."""
-
-    function = "to_tsvector"
-    template = f"%(function)s('{lexical.TEXT_CONFIG}', %(expressions)s)"
-    output_field = SearchVectorField()
-
-
-class Bm25Score(Func):
-    """The score of ``pg_textsearch``: below zero, lower is better, zero where no word matches."""
-
-    template = "(%(expressions)s, '%(index)s'))"
-    arg_joiner = " <@> to_bm25query("
-    output_field = models.FloatField()
-
-
-class CurrentScore(Func):
-    """The score of the row that the index scan has just brought (``lexical_scan``)."""
-
-    function = "bm25_get_current_score"
-    output_field = models.FloatField()
-
-
-def holding(terms: Sequence[str]) -> Q:
-    """Rows that may hold one of ``terms``: soon asked, and so before they are scored."""
-    return reduce(or_, (Q(GreaterThan(StrIndex("terms", Value(term)), 0)) for term in terms))
-
-
-def any_of(terms: Sequence[str]) -> SearchQuery:
-    """One of these terms at least. Each is quoted: in a term such as ``-5`` nothing is an operator."""
-    quoted = ["'" + term.replace("\\", "\\\\").replace("'", "''") + "'" for term in terms]
-    return SearchQuery(" | ".join(quoted), search_type="raw", config=lexical.TEXT_CONFIG)
 
 
 class LexicalQuerySet(PassageQuerySet):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Value
@@ -13,8 +13,8 @@ from django.db.models import Value
 from documents import lexical, vector_scan
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
+from documents.expressions import PassageTerms
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding
-from documents.querysets import PassageQuerySet, PassageTerms
 from documents.scope import Scope
 from documents.spaces import active_space, check_weights
 from documents.vector_scan import Near
@@ -44,8 +44,6 @@ BEFORE_EXCLUSION = 500
 QUOTATION_TERMS = 3
 #: What a passage's document counts when the best are chosen.
 DOCUMENT = 0.5
-
-Passages = TypeVar("Passages", bound=PassageQuerySet)
 
 
 def ask(request: SearchRequest, watch: Stopwatch) -> Asked:

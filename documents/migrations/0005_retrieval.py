@@ -3,7 +3,7 @@
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.text
-import documents.querysets
+import documents.expressions
 from django.conf import settings
 from django.db import migrations, models
 
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                 ('document', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='identity', serialize=False, to='documents.document')),
                 ('language', models.CharField(blank=True, max_length=10)),
                 ('text', models.TextField()),
-                ('terms', models.GeneratedField(db_persist=True, expression=documents.querysets.PassageTerms('language', 'text'), output_field=models.TextField())),
+                ('terms', models.GeneratedField(db_persist=True, expression=documents.expressions.PassageTerms('language', 'text'), output_field=models.TextField())),
             ],
         ),
         migrations.CreateModel(
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='chunk',
             name='terms',
-            field=models.GeneratedField(db_persist=True, expression=documents.querysets.PassageTerms('language', 'context'), output_field=models.TextField()),
+            field=models.GeneratedField(db_persist=True, expression=documents.expressions.PassageTerms('language', 'context'), output_field=models.TextField()),
         ),
         migrations.AddConstraint(
             model_name='word',

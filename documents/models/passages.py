@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from documents.expressions import PassageTerms
 from documents.models.collections import Collection
 from documents.models.documents import Document
-from documents.querysets import ChunkQuerySet, IdentityQuerySet, PassageTerms
+from documents.querysets import ChunkQuerySet, IdentityQuerySet
 
 
 class Page(models.Model):

@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models import F, Value
 
 from documents import lexical
+from documents.expressions import Bm25Score
 from documents.models import Chunk, Collection
-from documents.querysets import Bm25Score
 from tests.conftest import MakeDocument
 
 pytestmark = pytest.mark.django_db
