@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Rows asked for, in terms of those that should just do.
 MARGIN = 1.3
+#: The fewest rows asked for. Begun again, the scan goes on at the place where it was: of rows with like
+#: scores one can be passed over, another come twice (pg_textsearch 1.0 to 1.3, its pull request 417).
+MIN_REACH = 200
 #: More than the index brings at once: pg_textsearch's own limit is 100,000.
 MAX_REACH = 50_000
 #: Scoring a row by itself costs as much as walking past so many (0.04 ms on average, as most hold no term).
@@ -39,7 +42,7 @@ def is_small(extent: Extent, k: int) -> bool:
 
 def reach(k: int, share: float) -> int:
     """How many rows to ask for to have ``k`` allowed ones, where ``share`` of all are."""
-    return k if share == 1 else max(k, int(min(MARGIN * k / max(share, 1e-9), MAX_REACH)))
+    return max(k, MIN_REACH, int(min(MARGIN * k / max(share, 1e-9), MAX_REACH)))
 
 
 def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
@@ -49,4 +52,8 @@ def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
         # Settings and query go to the server as one message.
         cursor.execute(WALK.format(walk=sql), [*parameters, k])
         cursor.nextset()
-        return [(pk, -score) for pk, score in cursor.fetchall() if score < 0]
+        found: dict[Any, float] = {}
+        for pk, score in cursor.fetchall():
+            if score < 0:
+                found.setdefault(pk, -score)
+        return list(found.items())

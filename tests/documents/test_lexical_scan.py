@@ -25,7 +25,7 @@ LENGTHS = 0.05
 
 
 @pytest.mark.parametrize(
-    ("share", "rows"), [(1.0, 100), (0.999, 130), (0.1, 1300), (0.01, 13_000), (0.0, 50_000)]
+    ("share", "rows"), [(1.0, 200), (0.5, 260), (0.1, 1300), (0.01, 13_000), (0.0, 50_000)]
 )
 def test_the_index_is_told_how_far_it_has_to_go(share: float, rows: int) -> None:
     assert lexical_scan.reach(100, share) == rows
