@@ -61,8 +61,18 @@ class Answer(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.RUNNING)
     text = models.TextField(blank=True)
     abstained = models.BooleanField(default=False)
-    #: [{"text", "citations": [n], "supported"}]
+    #: [{"text", "citations": [n], "supported", "doubts": [text], "span": [start, end] or None}]
     sentences = models.JSONField(default=list)
+    #: Why it abstained: {"code", "sentence", "missing": [word], "closest": [{"document", "chunk", "page",
+    #: "content_hash"}]}. No text of passages.
+    refusal = models.JSONField(null=True)
+    #: How it came about, for a replay: {"standalone", "trace": [{"chunk", "document", "page",
+    #: "content_hash", "score", "ranks"}], "prompt": [message], "tokens"}. The prompt holds text of passages.
+    receipt = models.JSONField(default=dict)
+    #: The answer that this one was asked for again in place of.
+    replaces = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="replacements", editable=False
+    )
     timings = models.JSONField(default=dict)
     #: Models and settings that produced it.
     settings = models.JSONField(default=dict)
@@ -151,6 +161,29 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return self.get_rating_display()
+
+
+class Calibration(models.Model):
+    """When to answer and when to refuse, fitted on questions with ``answerable`` marks. The latest counts."""
+
+    #: As ``abstention.Parameters``.
+    parameters = models.JSONField(_("parameters"))
+    #: {measure: value} on questions held out while fitting: with the default's parameters, with these.
+    before = models.JSONField(_("scores before"), default=dict)
+    after = models.JSONField(_("scores after"), default=dict)
+    questions = models.PositiveIntegerField(_("questions"))
+    #: The folders or collections that the questions came from.
+    origin = models.CharField(_("origin"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("fitted at"), db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(questions__gte=1), name="calibration_has_questions"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.origin} ({self.questions})"
 
 
 class GoldenQuestion(models.Model):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-from django.db import connection
 
 from documents.models import Chunk
 from documents.querysets import snapshot
@@ -23,7 +20,6 @@ from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
 from search.metrics import Stopwatch, rerank_skipped_total, searches_total
 from search.models import Tuning
-from search.numbering import Numbering
 from search.query import understood
 from search.reading import joined
 from search.recent import remember
@@ -31,29 +27,24 @@ from search.reranking.base import Reranker
 from search.reranking.files import RerankerUnavailable
 from search.reranking.registry import reranker_for, reranker_name
 from search.retrieval import ask, retrieve
+from search.rewriting import standalone
+from search.sheet import Sheet
 from search.spelling import suggestion
-from search.support import check
 from search.types import (
     Asked,
-    DraftSentence,
     Filters,
     GenerationRequest,
     Hit,
     Legs,
     Mode,
     Outcome,
-    Piece,
     Ranked,
     Rerank,
     Reranking,
     SearchRequest,
     SearchResult,
-    Selected,
-    Sentence,
     Source,
-    Sources,
     Step,
-    Token,
     Turn,
 )
 from search.words import clean, content_words, stem, stems
@@ -76,8 +67,6 @@ SHOWN = (
 SPREAD = 3
 #: A first hit that is so far above the second, of 1, is not reread.
 SURE = 0.2
-#: A question of fewer content words than this is read together with the one before it.
-FOLLOW_UP_WORDS = 3
 
 
 # --- Search ---------------------------------------------------------------------------------
@@ -264,13 +253,6 @@ def answer_pieces(
     yield sheet.outcome()
 
 
-def standalone(question: str, history: Sequence[Turn]) -> str:
-    """What to look for: a short follow-up is read together with the question before it."""
-    if history and len(content_words(question)) < FOLLOW_UP_WORDS:
-        return clean(f"{history[-1].question} {question}")
-    return clean(question)
-
-
 def produced_by(generator: Generator, result: SearchResult) -> dict[str, Any]:
     request = result.request
     return {
@@ -282,61 +264,3 @@ def produced_by(generator: Generator, result: SearchResult) -> dict[str, Any]:
         "sources": [each.chunk_id for each in result.hits],
         "degraded": list(result.degraded),
     }
-
-
-class Sheet:
-    """One answer while it is written."""
-
-    def __init__(self, sources: list[Source], watch: Stopwatch, should_stop: Callable[[], bool]) -> None:
-        self.sources = sources
-        self.numbering = Numbering(sources)
-        self.watch = watch
-        self.should_stop = should_stop
-        self.sentences: list[Sentence] = []
-        self.settings: dict[str, Any] = {}
-        self.stopped = False
-        self.restarting = False
-
-    def begin_again(self) -> None:
-        """Another generator answers instead; the next sources say so. Numbers stay what they are."""
-        self.sentences.clear()
-        self.restarting = True
-
-    def written_by(self, generator: Generator, request: GenerationRequest) -> Iterator[Step]:
-        if not self.sources or generator.remote:
-            yield self.announced(self.numbering.by_source())
-        if not self.sources:
-            return
-        if generator.remote and not connection.in_atomic_block:
-            connection.close()  # back to the pool: a model may take a minute
-        with closing(generator.generate(request)) as pieces:  # type: ignore[type-var]
-            for piece in pieces:
-                if self.should_stop():
-                    self.stopped = True
-                    return
-                yield self.step(piece)
-
-    def step(self, piece: Piece) -> Step:
-        match piece:
-            case Selected(quotes):
-                return self.announced(self.numbering.by_quote(quotes))
-            case DraftSentence():
-                checked = check(piece, {source.n: source for source in self.sources})
-                self.sentences.append(self.numbering.cite(checked))
-                return self.sentences[-1]
-            case Token():
-                self.watch.timings.setdefault("first_token", self.watch.elapsed())
-                return piece
-
-    def announced(self, sources: Sources) -> Sources:
-        restart, self.restarting = self.restarting, False
-        return replace(sources, restart=restart)
-
-    def outcome(self) -> Outcome:
-        return Outcome(
-            sentences=tuple(self.sentences),
-            evidence=self.numbering.cited_by(self.sentences),
-            timings={**self.watch.timings, "total": self.watch.elapsed()},
-            settings=self.settings,
-            stopped=self.stopped,
-        )

@@ -23,7 +23,7 @@ def check(draft: DraftSentence, sources: Mapping[int, Source]) -> Sentence:
     else:
         quotes = tuple(filter(None, (locate(draft.text, sources[n]) for n in draft.cited if n in sources)))
     cited = tuple(dict.fromkeys(quote.n for quote in quotes))
-    return Sentence(draft.text, cited, supported=bool(quotes), quotes=quotes)
+    return Sentence(draft.text, cited, supported=bool(quotes), quotes=quotes, span=draft.span)
 
 
 def is_verbatim(text: str, quote: Quote, sources: Mapping[int, Source]) -> bool:

@@ -219,11 +219,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class DraftSentence:
-    """A finished sentence as the generator wrote it, with the sources it names."""
+    """A finished sentence as the generator wrote it, with the sources it names.
+
+    ``span`` is where in ``text`` the exact answer stands, when the question asks for one.
+    """
 
     text: str
     quotes: tuple[Quote, ...] = ()
     cited: tuple[int, ...] = ()
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +242,14 @@ Piece = Token | DraftSentence | Selected
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence after the support check."""
+    """A sentence after the support check: ``doubts`` say in words why it is not supported."""
 
     text: str
     citations: tuple[int, ...]
     supported: bool
     quotes: tuple[Quote, ...] = ()
+    doubts: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +284,34 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no answer: ``code`` for programs, ``sentence`` for people.
+
+    ``missing`` are names, numbers and rare words of the question that no source mentions, ``closest`` the
+    passages that came nearest.
+    """
+
+    code: Literal["nothing", "missing", "unsure", "unsupported"]
+    sentence: str
+    missing: tuple[str, ...] = ()
+    closest: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished answer: its sentences, and the evidence that they cite."""
+    """A finished answer: its sentences, and the evidence that they cite.
+
+    ``receipt`` is what is kept for a replay: the question as it was looked for, the passages that were
+    retrieved with their hashes and ranks, the prompt, the tokens.
+    """
 
     sentences: tuple[Sentence, ...]
     evidence: tuple[Evidence, ...]
     timings: dict[str, float]
     settings: dict[str, Any]
     stopped: bool = False
+    receipt: dict[str, Any] = field(default_factory=dict)
+    refusal: Refusal | None = None
 
     @property
     def abstained(self) -> bool:

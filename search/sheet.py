@@ -1,0 +1,90 @@
+"""One answer while it is written: pieces of a generator become numbered, checked sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from django.db import connection
+
+from search.generation.base import Generator
+from search.metrics import Stopwatch
+from search.numbering import Numbering
+from search.support import check
+from search.types import (
+    DraftSentence,
+    GenerationRequest,
+    Outcome,
+    Piece,
+    Refusal,
+    Selected,
+    Sentence,
+    Source,
+    Sources,
+    Step,
+    Token,
+)
+
+
+class Sheet:
+    """One answer while it is written, and what is kept of how it came about."""
+
+    def __init__(self, sources: list[Source], watch: Stopwatch, should_stop: Callable[[], bool]) -> None:
+        self.sources = sources
+        self.numbering = Numbering(sources)
+        self.watch = watch
+        self.should_stop = should_stop
+        self.sentences: list[Sentence] = []
+        self.settings: dict[str, Any] = {}
+        self.receipt: dict[str, Any] = {}
+        self.refusal: Refusal | None = None
+        self.stopped = False
+        self.restarting = False
+
+    def begin_again(self) -> None:
+        """Another generator answers instead; the next sources say so. Numbers stay what they are."""
+        self.sentences.clear()
+        self.restarting = True
+
+    def written_by(self, generator: Generator, request: GenerationRequest) -> Iterator[Step]:
+        if not self.sources or generator.remote:
+            yield self.announced(self.numbering.by_source())
+        if not self.sources:
+            return
+        if generator.remote and not connection.in_atomic_block:
+            connection.close()  # back to the pool: a model may take a minute
+        with closing(generator.generate(request)) as pieces:  # type: ignore[type-var]
+            for piece in pieces:
+                if self.should_stop():
+                    self.stopped = True
+                    return
+                yield self.step(piece)
+
+    def step(self, piece: Piece) -> Step:
+        match piece:
+            case Selected(quotes):
+                return self.announced(self.numbering.by_quote(quotes))
+            case DraftSentence():
+                checked = check(piece, {source.n: source for source in self.sources})
+                self.sentences.append(self.numbering.cite(checked))
+                return self.sentences[-1]
+            case Token():
+                self.watch.timings.setdefault("first_token", self.watch.elapsed())
+                return piece
+
+    def announced(self, sources: Sources) -> Sources:
+        restart, self.restarting = self.restarting, False
+        return replace(sources, restart=restart)
+
+    def outcome(self) -> Outcome:
+        return Outcome(
+            sentences=tuple(self.sentences),
+            evidence=self.numbering.cited_by(self.sentences),
+            timings={**self.watch.timings, "total": self.watch.elapsed()},
+            settings=self.settings,
+            receipt=self.receipt,
+            refusal=self.refusal,
+            stopped=self.stopped,
+        )
