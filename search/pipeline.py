@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from documents.models import Chunk
 from documents.querysets import snapshot
 from documents.spaces import serving_model
+from search import abstention
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
 from search.explanation import explained
 from search.fusion import DEFAULT, Weights, fuse
 from search.fusion import settings as fusion_settings
+from search.generation.assessing import assessed
 from search.generation.base import Generator
 from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
@@ -236,13 +238,28 @@ def answer_pieces(
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     read = joined(result.hits)[:SOURCES]
     sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
+    with watch.stage("assess"):
+        assessment = assessed(asked, sheet.sources)
+        by = abstention.parameters()
     generator = get_generator()
+    sheet.settings = produced_by(generator, result, abstention.confidence(assessment, by))
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
-    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history))
-    sheet.settings = produced_by(generator, result)
+    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history), assessment)
+    refusal = abstention.refusal(assessment, sheet.sources, by, only_missing=generator.remote)
+    if refusal:
+        yield sheet.refused(refusal)
+    else:
+        yield from written(sheet, generator, request, asked)
+        if not sheet.sentences and not sheet.stopped:
+            sheet.refusal = abstention.unanswered(assessment, sheet.sources)
+    yield sheet.outcome()
+
+
+def written(sheet: Sheet, generator: Generator, request: GenerationRequest, asked: str) -> Iterator[Step]:
+    """What the generator says; quotes of the sources where it fails and nothing of it stands."""
     try:
-        with watch.stage("generate"):
+        with sheet.watch.stage("generate"):
             yield from sheet.written_by(generator, request)
     except GenerationFailed as error:
         logger.warning("%s failed: %s", generator.name, error)
@@ -250,10 +267,9 @@ def answer_pieces(
         if not any(sentence.supported for sentence in sheet.sentences):
             sheet.begin_again()
             yield from sheet.written_by(get_fallback(), replace(request, question=asked))
-    yield sheet.outcome()
 
 
-def produced_by(generator: Generator, result: SearchResult) -> dict[str, Any]:
+def produced_by(generator: Generator, result: SearchResult, confidence: float) -> dict[str, Any]:
     request = result.request
     return {
         "generator": generator.name,
@@ -263,4 +279,5 @@ def produced_by(generator: Generator, result: SearchResult) -> dict[str, Any]:
         "fusion": fusion_settings(weights_for(request.mode, request.filters)),
         "sources": [each.chunk_id for each in result.hits],
         "degraded": list(result.degraded),
+        "confidence": round(confidence, 4),
     }

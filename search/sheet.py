@@ -48,6 +48,11 @@ class Sheet:
         self.sentences.clear()
         self.restarting = True
 
+    def refused(self, refusal: Refusal) -> Step:
+        """There is no answer, and nothing is asked of a generator."""
+        self.refusal = refusal
+        return self.announced(Sources(()))
+
     def written_by(self, generator: Generator, request: GenerationRequest) -> Iterator[Step]:
         if not self.sources or generator.remote:
             yield self.announced(self.numbering.by_source())

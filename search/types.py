@@ -195,19 +195,51 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    question: str
-    sources: tuple[Source, ...]
-    history: tuple[Turn, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Quote:
     """A verbatim span of source ``n``: ``hit.text[start:end]``."""
 
     n: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """A sentence of a source. ``coverage`` is of the question's words, by sentence and by passage."""
+
+    quote: Quote
+    text: str
+    score: float
+    similarity: float
+    coverage: float
+    passage_coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Sentences, best first, and what is known of the best one.
+
+    ``coverage`` is the share of the question's words that its passage mentions, ``similarity`` the best of
+    any sentence, None where no engine could run. ``missing`` is named by the question and mentioned by no
+    source, ``apart`` by others than the best sentence's own, ``named`` says how much it names in all.
+    ``holds_kind``: the best sentence holds a thing of the asked kind.
+    """
+
+    sentences: tuple[ScoredSentence, ...]
+    coverage: float = 0.0
+    similarity: float | None = None
+    missing: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    named: int = 0
+    holds_kind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    question: str
+    sources: tuple[Source, ...]
+    history: tuple[Turn, ...] = ()
+    assessment: Assessment = Assessment(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +317,15 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no answer: ``code`` for programs, ``sentence`` for people.
+    """Why there is no answer.
 
-    ``missing`` are names, numbers and rare words of the question that no source mentions, ``closest`` the
-    passages that came nearest.
+    ``missing`` is named by the question and mentioned by no source, ``apart`` by none together with the rest;
+    ``closest`` are the passages that came nearest.
     """
 
     code: Literal["nothing", "missing", "unsure", "unsupported"]
-    sentence: str
     missing: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
     closest: tuple[Hit, ...] = ()
 
 

@@ -1,7 +1,7 @@
-"""Which sentences of the sources answer a question, and whether any does.
+"""How well each sentence of the sources answers a question, and what of the question none of them mentions.
 
-Two views of every sentence: its vector's nearness to the question, and the share of the question's
-words (rare ones count more) that it or its passage mentions.
+Three views of every sentence: its vector's nearness to the question, the share of the question's words (rare
+ones count more) that it or its passage mentions, and whether its passage mentions what the question names.
 """
 
 from __future__ import annotations
@@ -11,47 +11,33 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from documents.sentences import sentences
-from search.types import Quote, Source
-from search.words import content_words, is_name, numbers, stem, stems, words
+from search.answer_kind import AnswerKind, kind_of, things
+from search.mentions import Demand, demands, missing
+from search.types import Assessment, Quote, ScoredSentence, Source
+from search.words import content_words, stem, stems
 
 Embed = Callable[[Sequence[str]], Any]
 
 SHORTEST, LONGEST = 15, 900
 #: What a list item or a heading begins with; matches nothing where there is none.
 MARKER = re.compile(r"(?:[•▪◦‣·*#>–-]+\s+|\(?\d{1,2}[.)]\s+)?")
+#: Such a sentence is about what the one before it names.
+POINTS_BACK = re.compile(r"(?:It|They|He|She|This|These|Those|Its|Their|His|Her|Both|Such)\b")
+#: A row of a table: cells that are parted, or figures.
+CELLS = re.compile(r"\t| \| |\s{3,}|(?<!\w)[($€£-]*\d[\d,.]*[)%]?(?!\w)")
+LEAST_CELLS = 2
 #: Only so many sentences are embedded, the best by their words: 32 chose no better, and took longer.
 MAX_EMBEDDED = 20
 SIMILARITY_WEIGHT = 0.6
 PASSAGE_SHARE = 0.35
 RANK_PRIOR = 0.03
 ASKED_KIND_BONUS = 0.06
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredSentence:
-    """A sentence of a source. ``coverage`` is of the question's words, by sentence and by passage."""
-
-    quote: Quote
-    text: str
-    score: float
-    similarity: float
-    coverage: float
-    passage_coverage: float
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """Sentences, best first, and what of the question no source mentions."""
-
-    sentences: tuple[ScoredSentence, ...]
-    #: The share of the question's words that the best sentence's passage mentions.
-    coverage: float
-    similarity: float
-    missing_names: tuple[str, ...]
-    missing_numbers: tuple[str, ...]
+#: Another passage mentions what this one does not, and the question names.
+MISSING_PENALTY = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +46,12 @@ class Question:
 
     text: str
     stems: frozenset[str]
-    names: frozenset[str]
-    numbers: frozenset[str]
+    demands: tuple[Demand, ...]
+    kind: AnswerKind
 
     @classmethod
     def of(cls, text: str) -> Question:
-        found = content_words(text)
-        first = (words(text) or [""])[0]
-        named = {stem(word) for word in found if is_name(word, first=word == first)}
-        return cls(text, frozenset(map(stem, found)), frozenset(named), frozenset(numbers(text)))
+        return cls(text, frozenset(map(stem, content_words(text))), demands(text), kind_of(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,45 +63,73 @@ class Reading:
     context: str
     coverage: float
     passage_coverage: float
+    missing: int
 
 
-def assess(text: str, sources: Sequence[Source], embed: Embed) -> Assessment:
-    """Scores the sentences of ``sources``. ``embed`` gives unit vectors; without engine: ``no_vectors``."""
+def assess(text: str, sources: Sequence[Source], embed: Embed | None) -> Assessment:
+    """Scores the sentences of ``sources``. ``embed`` gives unit vectors; None: words alone decide."""
     question = Question.of(text)
     readings = read(question, sources)
     if not readings:
-        return Assessment((), 0.0, 0.0, (), ())
-    chosen = sorted(readings, key=lambda r: (-r.coverage, r.quote.n))[:MAX_EMBEDDED]
-    vectors = embed([text, *(reading.context for reading in chosen)])
-    similarities = vectors[1:] @ vectors[0] if len(vectors) else [0.0] * len(chosen)
+        return Assessment((), missing=tuple(demand.text for demand in question.demands))
+    chosen = sorted(readings, key=lambda r: (r.missing, -r.coverage, r.quote.n))[:MAX_EMBEDDED]
+    similarities = [0.0] * len(chosen)
+    if embed:
+        vectors = embed([text, *(reading.context for reading in chosen)])
+        similarities = [float(value) for value in vectors[1:] @ vectors[0]]
     scored = sorted(
-        (judged(question, reading, float(s)) for reading, s in zip(chosen, similarities, strict=True)),
+        (judged(question, reading, near) for reading, near in zip(chosen, similarities, strict=True)),
         key=lambda sentence: -sentence.score,
     )
-    return conclude(question, scored, sources)
+    return conclude(question, scored, sources, max(similarities) if embed else None)
 
 
 def read(question: Question, sources: Sequence[Source]) -> list[Reading]:
     parts = [(source, span) for source in sources for span in spans(source.hit.text)]
     said = [stems(source.hit.text[start:end]) for source, (start, end) in parts]
     weights = rarity(question.stems, said)
-    around = {source.n: stems(surrounding(source)) for source in sources}
+    around = {source.n: surrounding(source) for source in sources}
+    held = {n: stems(text) for n, text in around.items()}
+    lacking = {n: len(missing(question.demands, text)) for n, text in around.items()}
+    least = min(lacking.values(), default=0)
     return [
         Reading(
             quote=Quote(source.n, start, end),
             text=source.hit.text[start:end],
             context=f"{source.hit.document_title}: {source.hit.text[start:end]}",
             coverage=share(weights, found),
-            passage_coverage=share(weights, around[source.n]),
+            passage_coverage=share(weights, held[source.n]),
+            missing=lacking[source.n] - least,
         )
         for (source, (start, end)), found in zip(parts, said, strict=True)
     ]
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """The sentences, without the bullet or number that some of them begin with."""
-    found = ((marker_end(text, start, end), end) for start, end in sentences(text))
-    return [(start, end) for start, end in found if SHORTEST <= end - start <= LONGEST]
+    """What can be quoted: sentences without their bullet or number, rows of tables one by one.
+
+    A sentence that points back also comes together with the one before it.
+    """
+    found = [
+        (marker_end(text, start, end), end) for each in sentences(text) for start, end in rows(text, each)
+    ]
+    together = [
+        (before[0], each[1])
+        for before, each in pairwise(found)
+        if POINTS_BACK.match(text, each[0]) and text[before[1] - 1] in ".!?"
+    ]
+    return [(start, end) for start, end in (*found, *together) if SHORTEST <= end - start <= LONGEST]
+
+
+def rows(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
+    """The lines of ``span`` one by one where most are rows of a table, else all of it."""
+    lines, start = [], span[0]
+    for line in text[slice(*span)].split("\n"):
+        if line.strip():
+            lines.append((start + len(line) - len(line.lstrip()), start + len(line.rstrip())))
+        start += len(line) + 1
+    like = [line for line in lines if len(CELLS.findall(text, *line)) >= LEAST_CELLS]
+    return lines if len(lines) > 1 and len(like) * 2 > len(lines) else [span]
 
 
 def marker_end(text: str, start: int, end: int) -> int:
@@ -145,36 +156,32 @@ def share(weights: dict[str, float], found: set[str]) -> float:
 def judged(question: Question, reading: Reading, similarity: float) -> ScoredSentence:
     covered = (1 - PASSAGE_SHARE) * reading.coverage + PASSAGE_SHARE * reading.passage_coverage
     score = SIMILARITY_WEIGHT * similarity + (1 - SIMILARITY_WEIGHT) * covered
-    score += asked_kind(question, reading.text) * ASKED_KIND_BONUS - RANK_PRIOR * math.log(reading.quote.n)
+    score += holds_kind(question, reading.text) * ASKED_KIND_BONUS - RANK_PRIOR * math.log(reading.quote.n)
+    score -= MISSING_PENALTY * bool(reading.missing)
     return ScoredSentence(
         reading.quote, reading.text, score, similarity, reading.coverage, reading.passage_coverage
     )
 
 
-def asked_kind(question: Question, text: str) -> bool:
+def holds_kind(question: Question, text: str) -> bool:
     """Whether the sentence holds a thing of the asked kind that the question does not name itself."""
-    asked = question.text.casefold()
-    if any(cue in asked for cue in ("how many", "how much", "when ", "what year", "which year", "percent")):
-        return bool(numbers(text) - question.numbers)
-    if asked.startswith(("who", "whose", "where", "which")) or " who " in asked:
-        found = words(text)
-        return any(is_name(w, first=n == 0) and stem(w) not in question.stems for n, w in enumerate(found))
-    return False
+    asked = stems(question.text)
+    return any(not stems(text[start:end]) <= asked for start, end in things(text, question.kind))
 
 
-def conclude(question: Question, scored: list[ScoredSentence], sources: Sequence[Source]) -> Assessment:
-    mentioned = set().union(*(stems(surrounding(source)) for source in sources))
-    counted = set().union(*(numbers(surrounding(source)) for source in sources))
+def conclude(
+    question: Question, scored: list[ScoredSentence], sources: Sequence[Source], similarity: float | None
+) -> Assessment:
+    around = {source.n: surrounding(source) for source in sources}
     best = scored[0]
+    nowhere = missing(question.demands, " ".join(around.values()))
+    here = missing(question.demands, around[best.quote.n])
     return Assessment(
         sentences=tuple(scored),
         coverage=best.passage_coverage,
-        similarity=max(sentence.similarity for sentence in scored),
-        missing_names=tuple(sorted(question.names - mentioned)),
-        missing_numbers=tuple(sorted(question.numbers - counted)),
+        similarity=similarity,
+        missing=nowhere,
+        apart=tuple(each for each in here if each not in nowhere),
+        named=len(question.demands),
+        holds_kind=question.kind == "text" or holds_kind(question, best.text),
     )
-
-
-def no_vectors(texts: Sequence[str]) -> Any:
-    """In the place of an embedder where no engine can run: words alone decide."""
-    return []

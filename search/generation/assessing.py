@@ -1,0 +1,28 @@
+"""The stage between retrieval and generation: what the sources have to say to the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from documents.embedding.registry import get_embedder
+from documents.exceptions import EmbeddingUnavailable
+from documents.spaces import active_space, check_weights
+from search.generation.scoring import assess
+from search.types import Assessment, Source
+
+
+def assessed(question: str, sources: Sequence[Source]) -> Assessment:
+    """Every sentence of the sources, scored; by words alone where no engine can run."""
+    try:
+        return assess(question, sources, embed)
+    except EmbeddingUnavailable:
+        return assess(question, sources, None)
+
+
+def embed(texts: Sequence[str]) -> Any:
+    space = active_space()
+    if space is None:
+        raise EmbeddingUnavailable
+    check_weights(space)
+    return get_embedder(space.model).embed(texts)

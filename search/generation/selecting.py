@@ -1,0 +1,63 @@
+"""Which sentences make the answer: as few as say it, in the order in which they are read best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from search.generation.scoring import Assessment, ScoredSentence
+from search.types import Source
+from search.words import content_words, stem, stems
+
+MAX_SENTENCES = 4
+#: A further sentence is quoted when it scores nearly like the best one, and says more of what was asked.
+NEARLY = 0.9
+#: Two sentences that share more of their words than this say the same.
+SAME = 0.7
+#: Several things are asked for: further sentences need not say more of the question's own words.
+SEVERAL = re.compile(
+    r"\b(?:which|what) (?:\w+ )?(?:are|were)\b|\b(?:which|what) \w+s\b|"
+    r"^\s*(?:list|name|describe|explain|why|how does|how did|how is)\b",
+    re.IGNORECASE,
+)
+
+
+def chosen(question: str, assessment: Assessment, sources: Sequence[Source]) -> list[ScoredSentence]:
+    """The best sentence, and those beside it that add something; ordered for reading."""
+    if not assessment.sentences:
+        return []
+    best = assessment.sentences[0]
+    found = [best]
+    asked = {stem(word) for word in content_words(question)}
+    open_ = asked - stems(best.text)
+    for sentence in assessment.sentences[1:]:
+        if len(found) == MAX_SENTENCES or sentence.score < NEARLY * best.score:
+            break
+        adds = stems(sentence.text) & open_
+        if (adds or SEVERAL.search(question)) and not any(alike(sentence, other) for other in found):
+            found.append(sentence)
+            open_ -= adds
+    return ordered(found, sources)
+
+
+def alike(sentence: ScoredSentence, other: ScoredSentence) -> bool:
+    """Whether they say the same, or overlap."""
+    mine, its = sentence.quote, other.quote
+    if mine.n == its.n and mine.start < its.end and its.start < mine.end:
+        return True
+    first, second = stems(sentence.text), stems(other.text)
+    return len(first & second) > SAME * min(len(first), len(second))
+
+
+def ordered(found: Sequence[ScoredSentence], sources: Sequence[Source]) -> list[ScoredSentence]:
+    """The document of the best sentence first; within a document as they stand there."""
+    hits = {source.n: source.hit for source in sources}
+    documents = list(dict.fromkeys(hits[sentence.quote.n].document_id for sentence in found))
+    return sorted(
+        found,
+        key=lambda each: (
+            documents.index(hits[each.quote.n].document_id),
+            hits[each.quote.n].page,
+            hits[each.quote.n].start + each.quote.start,
+        ),
+    )

@@ -1,0 +1,84 @@
+"""The exact answer within a sentence, where the question asks for a name, number, date or place."""
+
+from __future__ import annotations
+
+import re
+
+from search.answer_kind import DATE, AnswerKind, Span, kind_of, things
+from search.words import STOP_WORDS, WORD, content_words, stem, stems
+
+YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
+YEAR_ASKED = re.compile(r"\b(?:what|which) (?:\w+ )?year\b", re.IGNORECASE)
+#: What is counted or measured: "how many *people* …", "what percentage".
+COUNTED = re.compile(r"\bhow (?:many|much) ((?:\S+ ?){1,3})", re.IGNORECASE)
+SHARE_ASKED = re.compile(r"\bpercent|\bproportion\b|\bshare\b|\bmargin\b", re.IGNORECASE)
+MONEY_ASKED = re.compile(
+    r"\bcosts?\b|\bprices?\b|\bmoney\b|\bpaid\b|\bpay\b|\bworth\b|\bdollars\b|\brevenues?\b", re.I
+)
+#: A clause's end keeps words apart as so many words do.
+CLAUSE = re.compile(r"[,;:()—–]")
+CLAUSE_WORDS = 2
+#: What a thing of exactly the asked form is worth, in words of the question beside it.
+FITTING = 1.0
+
+
+def answer_span(question: str, sentence: str) -> Span | None:
+    """Where in ``sentence`` the asked thing stands; None where it asks for none, or holds none.
+
+    Of several the one nearest to the words of the question: what the question says itself is no answer.
+    """
+    kind = kind_of(question)
+    wanted = stems(question) - {stem(word) for word in STOP_WORDS}
+    found = [narrowed(question, sentence, span, kind) for span in things(sentence, kind)]
+    fresh = [span for span in found if is_news(sentence[slice(*span)], wanted)]
+    if not fresh:
+        return None
+    places = [match.start() for match in WORD.finditer(sentence) if stem(match.group()) in wanted]
+    return max(fresh, key=lambda span: nearness(sentence, span, places) + fit(question, sentence, span, kind))
+
+
+def is_news(thing: str, wanted: set[str]) -> bool:
+    """Whether the question does not say it itself."""
+    return not stems(thing) <= wanted
+
+
+def narrowed(question: str, sentence: str, span: Span, kind: AnswerKind) -> Span:
+    """Who is asked for a year is told no day; who is asked how many points is told no points."""
+    if kind == "date" and YEAR_ASKED.search(question):
+        years = list(YEAR.finditer(sentence, *span))
+        return years[0].span() if len(years) == 1 else span
+    if kind == "number":
+        said = list(WORD.finditer(sentence, *span))
+        if len(said) > 1 and stem(said[-1].group()) in stems(question):
+            return span[0], said[-2].end()
+    return span
+
+
+def fit(question: str, sentence: str, span: Span, kind: AnswerKind) -> float:
+    """How well the form of a number fits what is asked: counted things, shares, sums of money."""
+    if kind != "number":
+        return 0.0
+    thing, behind = sentence[slice(*span)], sentence[span[1] : span[1] + 40]
+    score = -FITTING if DATE.fullmatch(thing) else 0.0
+    if counted := COUNTED.search(question):
+        named = [stem(word) for word in content_words(counted.group(1))[:2]]
+        following = [stem(word) for word in WORD.findall(behind)[:3]]
+        score += FITTING * bool(set(named) & set(following))
+    if SHARE_ASKED.search(question):
+        score += FITTING * ("%" in thing or "percent" in thing)
+    if MONEY_ASKED.search(question):
+        score += FITTING * any(sign in thing for sign in "$€£¥")
+    return score
+
+
+def nearness(sentence: str, span: Span, places: list[int]) -> float:
+    """The words of the question around it: each counts the more the nearer it stands."""
+    return sum(1 / (1 + distance(sentence, span, place)) for place in places)
+
+
+def distance(sentence: str, span: Span, place: int) -> int:
+    """Words and clauses between a thing and a word that begins at ``place``."""
+    if span[0] <= place < span[1]:
+        return 0
+    between = sentence[span[1] : place] if place >= span[1] else sentence[place : span[0]]
+    return len(WORD.findall(between)) + CLAUSE_WORDS * len(CLAUSE.findall(between))
