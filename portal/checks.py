@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, connections
 
 ENGINES = ("auto", "onnx", "torch", "fake")
+UNSUPPORTED = ("mark", "drop")
 SECRET_KEY_LENGTH = 32
 #: Before it, vacuum can corrupt HNSW indexes.
 PGVECTOR_SAFE = (0, 8, 4)
@@ -56,6 +57,15 @@ def check_llm(**kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Name the model that the server at LLM_BASE_URL serves, or unset LLM_BASE_URL."
     return [Error("LLM_BASE_URL is set, but LLM_MODEL is not.", hint=hint, id="portal.E005")]
+
+
+@register
+def check_unsupported(**kwargs: Any) -> list[CheckMessage]:
+    if settings.UNSUPPORTED_SENTENCES in UNSUPPORTED:
+        return []
+    known = " or ".join(UNSUPPORTED)
+    message = f"UNSUPPORTED_SENTENCES is {settings.UNSUPPORTED_SENTENCES!r}; it must be {known}."
+    return [Error(message, id="portal.E007")]
 
 
 @register(Tags.database)

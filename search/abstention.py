@@ -23,9 +23,9 @@ class Features:
     """What the decision rests on; each from 0 to 1.
 
     ``similarity`` is the cosine of question and nearest sentence, ``coverage`` the share of the question's
-    words (rare ones count more) in the best sentence, ``passage`` the same for its passage, ``missing`` whether
-    that passage lacks something that the question names, ``nowhere`` whether every source does, ``kind``
-    whether the sentence holds a thing of the asked kind.
+    words (rare ones count more) in the best sentence, ``passage`` the same for its passage, ``missing``
+    whether that passage lacks something that the question names, ``nowhere`` whether every source does,
+    ``kind`` whether the sentence holds a thing of the asked kind.
     """
 
     similarity: float
@@ -121,9 +121,9 @@ def refusal(
     )
 
 
-def unanswered(assessment: Assessment, sources: Sequence[Source]) -> Refusal:
-    """The generator found no answer in the sources."""
-    return Refusal("unsure", closest=closest(assessment, sources))
+def unanswered(assessment: Assessment, sources: Sequence[Source], *, dropped: bool = False) -> Refusal:
+    """The generator found no answer in the sources, or nothing of what it wrote could be backed."""
+    return Refusal("unsupported" if dropped else "unsure", closest=closest(assessment, sources))
 
 
 def closest(assessment: Assessment, sources: Sequence[Source]) -> tuple[Hit, ...]:

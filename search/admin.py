@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from documents.curation import ReadOnlyAdmin
 from search import golden_admin  # noqa: F401 - registers golden questions, runs and tunings
-from search.models import Answer, Citation, Conversation, Feedback
+from search.models import Answer, Calibration, Citation, Conversation, Feedback
 
 
 class SuperuserAdmin(ReadOnlyAdmin):
@@ -57,6 +57,20 @@ class AnswerAdmin(SuperuserAdmin):
     def rating(self, answer: Answer) -> str:
         feedback = getattr(answer, "feedback", None)
         return feedback.get_rating_display() if feedback else "–"
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(SuperuserAdmin):
+    """Without any the default decides: deleting the latest gives the one before back."""
+
+    list_display = ("origin", "questions", "refusal", "created_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return self.has_module_permission(request)
+
+    @admin.display(description=_("refusals, before → after (F1)"))
+    def refusal(self, calibration: Calibration) -> str:
+        return f"{calibration.before.get('refusal_f1')} → {calibration.after.get('refusal_f1')}"
 
 
 @admin.register(Feedback)

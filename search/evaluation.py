@@ -26,8 +26,10 @@ from search.scores import (
     mean,
     percentile,
     ratio,
+    refusal_scores,
     retrieval_intervals,
     retrieval_scores,
+    risk_coverage,
     token_f1,
 )
 from search.types import Filters, Mode, Outcome, Rerank, SearchRequest, SearchResult
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 Report = Callable[[int, int], None]
+#: Points of the risk–coverage curve in a report.
+CURVE = 50
 
 
 @dataclass(slots=True)
@@ -53,6 +57,10 @@ class Tally:
     supported: list[bool] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)
     exact: list[float] = field(default_factory=list)
+    text_f1: list[float] = field(default_factory=list)
+    #: By question asked: how sure it was, and whether what it said or would have said was right.
+    confidence: list[float] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
 
     def add_search(self, question: Question, ranked: Sequence[Place], took_ms: float) -> None:
         """``ranked``: where each passage that was found stands, best first."""
@@ -74,10 +82,14 @@ def evaluate(
     mode: Mode = "hybrid",
     rerank: Rerank = "auto",
     answers: bool = True,
+    asking: Path | None = None,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """The report of one run. The corpus goes into the collection ``eval-<folder name>``, once."""
-    questions = read_questions(folder / "questions.jsonl")
+    """The report of one run. The corpus goes into the collection ``eval-<folder name>``, once.
+
+    ``asking`` is a file of other questions about the corpus.
+    """
+    questions = read_questions(asking or folder / "questions.jsonl")
     collection = corpus(folder, user)
     user = collection.owner  # whoever evaluated this folder first: others may not see it
     places = places_of(collection)
@@ -183,32 +195,61 @@ def measure_answer(
         tally.first_token_ms.append(outcome.timings["first_token"])
     tally.refused.append(outcome.abstained)
     tally.answerable.append(question.answerable)
+    tally.confidence.append(outcome.settings["confidence"])
+    tally.right.append(question.answerable and is_right(question, outcome, places))
     tally.supported += [sentence.supported for sentence in outcome.sentences]
     if question.answerable:
         compare(question, outcome, places, tally)
+
+
+def is_right(question: Question, outcome: Outcome, places: Mapping[int, Place]) -> bool:
+    """Whether the first passage that is cited, or is nearest to a refused question, is one that answers."""
+    hits = [evidence.hit for evidence in outcome.evidence]
+    hits += outcome.refusal.closest[:1] if outcome.refusal else ()
+    return any(question.holds(places[hit.chunk_id]) for hit in hits[:1])
 
 
 def compare(question: Question, outcome: Outcome, places: dict[int, Place], tally: Tally) -> None:
     """Citations against what is relevant, wording against the expected answer."""
     tally.citations += [question.holds(places[evidence.hit.chunk_id]) for evidence in outcome.evidence]
     if question.answer:
-        tally.f1.append(token_f1(outcome.text, question.answer))
-        tally.exact.append(exact_match(outcome.text, question.answer))
+        said = exactly(outcome)
+        tally.f1.append(token_f1(said, question.answer))
+        tally.exact.append(exact_match(said, question.answer))
+        tally.text_f1.append(token_f1(outcome.text, question.answer))
+
+
+def exactly(outcome: Outcome) -> str:
+    """What is marked as the answer itself in the first sentence with such a mark; else all that is said."""
+    marked = (each.text[slice(*each.span)] for each in outcome.sentences if each.span)
+    return next(marked, outcome.text)
 
 
 def answer_scores(tally: Tally) -> dict[str, Any]:
     """A refusal is right when the corpus holds no answer; citations count for answerable questions."""
-    right = sum(refused and not able for refused, able in zip(tally.refused, tally.answerable, strict=True))
     return {
         "answered": tally.refused.count(False),
         "abstained": tally.refused.count(True),
-        "refusal_precision": ratio(right, tally.refused.count(True)),
-        "refusal_recall": ratio(right, tally.answerable.count(False)),
+        **refusal_scores(tally.refused, tally.answerable),
         "citation_precision": ratio(sum(tally.citations), len(tally.citations)),
         "supported_sentences": ratio(sum(tally.supported), len(tally.supported)),
         "token_f1": mean(tally.f1),
         "exact_match": mean(tally.exact),
+        "text_f1": mean(tally.text_f1),
+        "right_page": ratio(sum(right_answers(tally)), tally.answerable.count(True)),
+        "risk_coverage": thinned(risk_coverage(tally.confidence, tally.right)),
     }
+
+
+def right_answers(tally: Tally) -> list[bool]:
+    """Answerable questions that were answered from the right passage."""
+    return [right and not refused for right, refused in zip(tally.right, tally.refused, strict=True)]
+
+
+def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most ``CURVE`` points, the last among them."""
+    step = max(len(points) // CURVE, 1)
+    return points[::-1][::step][::-1]
 
 
 def latencies(tally: Tally) -> dict[str, float | None]:

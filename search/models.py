@@ -61,10 +61,10 @@ class Answer(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.RUNNING)
     text = models.TextField(blank=True)
     abstained = models.BooleanField(default=False)
-    #: [{"text", "citations": [n], "supported", "doubts": [text], "span": [start, end] or None}]
+    #: [{"text", "citations": [n], "supported", "doubts": [{"kind", "text"}], "span": [start, end] or None}]
     sentences = models.JSONField(default=list)
-    #: Why it abstained: {"code", "sentence", "missing": [word], "closest": [{"document", "chunk", "page",
-    #: "content_hash"}]}. No text of passages.
+    #: Why it abstained: {"code", "missing": [word], "apart": [word], "closest": [{"document", "chunk"}]}. No
+    #: text of passages.
     refusal = models.JSONField(null=True)
     #: How it came about, for a replay: {"standalone", "trace": [{"chunk", "document", "page",
     #: "content_hash", "score", "ranks"}], "prompt": [message], "tokens"}. The prompt holds text of passages.

@@ -236,8 +236,7 @@ def answer_pieces(
     watch = Stopwatch()
     asked = standalone(question, history)
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
-    read = joined(result.hits)[:SOURCES]
-    sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
+    sheet = Sheet(sources_of(result.hits), watch, should_stop)
     with watch.stage("assess"):
         assessment = assessed(asked, sheet.sources)
         by = abstention.parameters()
@@ -252,8 +251,13 @@ def answer_pieces(
     else:
         yield from written(sheet, generator, request, asked)
         if not sheet.sentences and not sheet.stopped:
-            sheet.refusal = abstention.unanswered(assessment, sheet.sources)
+            sheet.refusal = abstention.unanswered(assessment, sheet.sources, dropped=bool(sheet.dropped))
     yield sheet.outcome()
+
+
+def sources_of(hits: Sequence[Hit]) -> list[Source]:
+    """What is read of the passages that were found, numbered."""
+    return [Source(n, each) for n, each in enumerate(joined(hits[:PASSAGES])[:SOURCES], 1)]
 
 
 def written(sheet: Sheet, generator: Generator, request: GenerationRequest, asked: str) -> Iterator[Step]:

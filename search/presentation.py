@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from documents.highlight import Piece, cut
-from documents.models import Chunk, Document
+from documents.models import Document
 from search.models import Answer
 from search.navigation import address
 from search.representation import answer_json
@@ -26,7 +26,8 @@ from search.why import Trace, TracedPassage
 MAX_BOXES = 20
 #: Characters before the first highlighted word that an excerpt may begin with.
 LEAD = 160
-CLOSEST = 3
+#: Characters of a closest passage that are shown.
+EXCERPT = 300
 #: What people call the stages of a search.
 STAGES = {
     "vector": gettext_lazy("by meaning"),
@@ -174,20 +175,18 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
         **stored,
         "citations": citations,
         "sentences": sentences,
-        "closest": closest(answer, reader) if answer.abstained and not citations else [],
+        "closest": [shown_passage(each) for each in (stored["refusal"] or {}).get("closest", [])],
     }
 
 
-def closest(answer: Answer, reader: User) -> list[dict[str, Any]]:
-    """The best passages that an abstained answer was tried on, as far as they can still be seen."""
-    ids = answer.settings.get("sources", [])[:CLOSEST]
-    documents = Document.objects.visible_to(reader).values("pk")
-    found = Chunk.objects.filter(document__in=documents).select_related("document").in_bulk(ids)
-    return [shown_passage(found[pk]) for pk in ids if pk in found]
-
-
-def shown_passage(chunk: Chunk) -> dict[str, Any]:
+def shown_passage(passage: dict[str, Any]) -> dict[str, Any]:
+    """One of the closest passages of a refusal, with its address."""
+    document = passage["document"]
     url = passage_url(
-        chunk.document_id, page=chunk.page_start, chunk=chunk.pk, start=chunk.start, end=chunk.end
+        document["id"],
+        page=passage["page"],
+        chunk=passage["chunk"],
+        start=passage["start"],
+        end=passage["end"],
     )
-    return {"title": chunk.document.title, "page": chunk.page_start, "text": chunk.text[:300], "url": url}
+    return {**passage, "title": document["title"], "text": passage["text"][:EXCERPT], "url": url}

@@ -16,7 +16,14 @@ from documents.models import Document
 from search.exceptions import Interrupted, SearchError
 from search.metrics import answers_total
 from search.models import Answer, AnswerEvent, Citation
-from search.representation import fresh_sentence, problem, quote_boxes, sources_json, wording
+from search.representation import (
+    fresh_sentence,
+    problem,
+    quote_boxes,
+    refusal_row,
+    sources_json,
+    wording,
+)
 from search.types import EventType, Evidence, Outcome, Sources
 
 #: Without a sign of life for this long, the process that wrote an answer is taken to be gone.
@@ -62,6 +69,7 @@ def answer_finish(*, answer: UUID, seq: int, outcome: Outcome) -> None:
     row.text, row.abstained = outcome.text, outcome.abstained
     row.sentences = [fresh_sentence(sentence) for sentence in outcome.sentences]
     row.timings, row.settings = outcome.timings, outcome.settings
+    row.refusal = refusal_row(outcome.refusal)
     row.finished_at = timezone.now()
     row.seen = sorted(seen)
     row.save()

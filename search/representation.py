@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from documents.models import Chunk, Document
+from search.abstention import said
 from search.exceptions import SearchError
 from search.explanation import shown
 from search.models import Answer, Citation, Feedback
-from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, Sentence, Sources
+from search.types import Event, Evidence, Hit, Outcome, PageBox, Refusal, SearchResult, Sentence, Sources
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -127,6 +128,7 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "state": answer.state,
         "answer": wording(sentences),
         "abstained": answer.abstained,
+        "refusal": refusal_json(answer, reader),
         "sentences": sentences,
         "citations": citations,
         "timings": answer.timings,
@@ -199,6 +201,45 @@ def withheld(n: int) -> JSON:
     return {"n": n, **empty, "withdrawn": True}
 
 
+def refusal_row(refusal: Refusal | None) -> JSON | None:
+    """A refusal as it is kept: without words of passages, which are read anew."""
+    if refusal is None:
+        return None
+    closest = [{"document": str(hit.document_id), "chunk": hit.chunk_id} for hit in refusal.closest]
+    return {
+        "code": refusal.code,
+        "missing": list(refusal.missing),
+        "apart": list(refusal.apart),
+        "closest": closest,
+    }
+
+
+def refusal_json(answer: Answer, reader: User) -> JSON | None:
+    """Why there is no answer, in words, with those of the closest passages that ``reader`` may see."""
+    kept = answer.refusal
+    if kept is None:
+        return None
+    ids = [each["chunk"] for each in kept["closest"]]
+    found = Chunk.objects.visible_to(reader).select_related("document").in_bulk(ids)
+    return {
+        "code": kept["code"],
+        "sentence": said(kept["code"], kept["missing"], kept["apart"]),
+        "missing": [*kept["missing"], *kept["apart"]],
+        "closest": [closest_json(found[pk]) for pk in ids if pk in found],
+    }
+
+
+def closest_json(chunk: Chunk) -> JSON:
+    return {
+        "document": {"id": str(chunk.document_id), "title": chunk.document.title},
+        "page": chunk.page_start,
+        "chunk": chunk.pk,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+    }
+
+
 def feedback_json(answer: Answer) -> JSON | None:
     given = Feedback.objects.filter(answer=answer).first()
     return {"rating": given.rating, "reason": given.reason} if given else None
@@ -209,6 +250,7 @@ def outcome_json(outcome: Outcome) -> JSON:
     return {
         "answer": outcome.text,
         "abstained": outcome.abstained,
+        "refusal": refusal_row(outcome.refusal),
         "sentences": [fresh_sentence(sentence) for sentence in outcome.sentences],
         "citations": [evidence_json(evidence) for evidence in outcome.evidence],
         "timings": outcome.timings,
@@ -221,6 +263,8 @@ def fresh_sentence(sentence: Sentence) -> JSON:
         "text": sentence.text,
         "citations": list(sentence.citations),
         "supported": sentence.supported,
+        "doubts": [asdict(doubt) for doubt in sentence.doubts],
+        "span": list(sentence.span) if sentence.span else None,
     }
 
 

@@ -86,6 +86,27 @@ def ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
+def refusal_scores(refused: Sequence[bool], answerable: Sequence[bool]) -> dict[str, float | None]:
+    """A refusal is right where there is no answer."""
+    right = sum(no and not able for no, able in zip(refused, answerable, strict=True))
+    precision, recall = ratio(right, sum(refused)), ratio(right, len(answerable) - sum(answerable))
+    f1 = 2 * precision * recall / (precision + recall) if precision and recall else 0.0
+    return {"refusal_precision": precision, "refusal_recall": recall, "refusal_f1": round(f1, 4)}
+
+
+def risk_coverage(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float]]:
+    """(coverage, risk) when the most confident share is answered: risk is the share of those that is wrong.
+
+    El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification" (2010).
+    """
+    order = sorted(range(len(right)), key=lambda index: -confidence[index])
+    wrong, points = 0, []
+    for answered, index in enumerate(order, 1):
+        wrong += not right[index]
+        points.append((round(answered / len(right), 4), round(wrong / answered, 4)))
+    return points
+
+
 def percentile(values: Sequence[float], share: float) -> float | None:
     """The nearest-rank percentile."""
     if not values:

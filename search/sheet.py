@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from search.generation.base import Generator
@@ -42,6 +43,9 @@ class Sheet:
         self.refusal: Refusal | None = None
         self.stopped = False
         self.restarting = False
+        #: Sentences without support are left out.
+        self.strict = settings.UNSUPPORTED_SENTENCES == "drop"
+        self.dropped = 0
 
     def begin_again(self) -> None:
         """Another generator answers instead; the next sources say so. Numbers stay what they are."""
@@ -65,19 +69,31 @@ class Sheet:
                 if self.should_stop():
                     self.stopped = True
                     return
-                yield self.step(piece)
+                yield from self.steps(piece)
 
-    def step(self, piece: Piece) -> Step:
+    def steps(self, piece: Piece) -> Iterator[Step]:
         match piece:
             case Selected(quotes):
-                return self.announced(self.numbering.by_quote(quotes))
+                yield self.announced(self.numbering.by_quote(quotes))
             case DraftSentence():
                 checked = check(piece, {source.n: source for source in self.sources})
-                self.sentences.append(self.numbering.cite(checked))
-                return self.sentences[-1]
-            case Token():
-                self.watch.timings.setdefault("first_token", self.watch.elapsed())
-                return piece
+                yield from self.checked(self.numbering.cite(checked))
+            case Token() if not self.strict:
+                yield self.said(piece)
+
+    def checked(self, sentence: Sentence) -> Iterator[Step]:
+        """The sentence; a strict sheet has held its words back until now, and drops what nothing carries."""
+        if self.strict and not sentence.supported:
+            self.dropped += 1
+            return
+        if self.strict:
+            yield self.said(Token(f"{sentence.text} "))
+        self.sentences.append(sentence)
+        yield sentence
+
+    def said(self, token: Token) -> Token:
+        self.watch.timings.setdefault("first_token", self.watch.elapsed())
+        return token
 
     def announced(self, sources: Sources) -> Sources:
         restart, self.restarting = self.restarting, False

@@ -273,14 +273,22 @@ Piece = Token | DraftSentence | Selected
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a sentence is not supported; ``text`` is the number, unit, name or word that speaks against it."""
+
+    kind: Literal["nothing", "number", "unit", "name", "negation", "opposite", "meaning"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence after the support check: ``doubts`` say in words why it is not supported."""
+    """A sentence after the support check; with doubts where it is not supported."""
 
     text: str
     citations: tuple[int, ...]
     supported: bool
     quotes: tuple[Quote, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     span: tuple[int, int] | None = None
 
 

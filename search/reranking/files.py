@@ -56,7 +56,7 @@ def from_hub(model: str, *, fetch: bool) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         advice = f"({error})" if fetch else "Run: python manage.py prepare_models"
         raise RerankerUnavailable(
-            f"RERANKER_MODEL={model} is neither a folder nor a model that was fetched. {advice}"
+            f"{model} is neither a folder nor a model that was fetched. {advice}"
         ) from error
 
 

@@ -17,6 +17,10 @@ from search.exceptions import SearchError
 EVALUATOR = "evaluation"
 
 
+#: Is a picture, and no line of a table.
+CURVE = "risk_coverage"
+
+
 class Command(BaseCommand):
     help = "Ingest FOLDER/corpus once, ask FOLDER/questions.jsonl, and report how well it went."
 
@@ -26,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=["hybrid", "vector", "keyword"], default="hybrid")
         parser.add_argument("--rerank", choices=["auto", "on", "off"], default="auto")
         parser.add_argument("--no-answers", action="store_true", help="measure retrieval only")
+        parser.add_argument("--questions", type=Path, help="ask those of this file instead")
         parser.add_argument("--user", default=EVALUATOR, help="who ingests and asks")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,6 +44,7 @@ class Command(BaseCommand):
                 mode=options["mode"],
                 rerank=options["rerank"],
                 answers=not options["no_answers"],
+                asking=options["questions"],
                 report=None if options["json"] else self.progress,
             )
         except SearchError as error:
@@ -71,7 +77,11 @@ def table(report: dict[str, Any]) -> str:
     }
     for title, values in groups.items():
         if values:
-            lines += ["", title, *(f"  {name:22}{'–' if v is None else v}" for name, v in values.items())]
+            lines += [
+                "",
+                title,
+                *(f"  {name:22}{'–' if v is None else v}" for name, v in values.items() if name != CURVE),
+            ]
     return "\n".join(lines)
 
 

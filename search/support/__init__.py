@@ -1,0 +1,5 @@
+"""Whether what was said stands on its sources."""
+
+from search.support.checking import check
+
+__all__ = ["check"]
