@@ -229,17 +229,19 @@ def answer_pieces(
 
     When the language model fails, sentences that stand are kept; where none does, quotes of the
     sources answer, ``restart`` of their ``Sources`` says that what came before is void, and
-    ``settings["fallback"]`` of the outcome says why.
+    ``settings["fallback"]`` of the outcome says why, ``settings["answered_by"]`` who answered.
     """
     watch = Stopwatch()
-    asked = standalone(question, history)
+    with watch.stage("rewrite"):
+        asked = standalone(question, history, should_stop)
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     read = joined(result.hits)[:SOURCES]
     sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
+    sheet.receipt["standalone"] = asked
     generator = get_generator()
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
-    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history))
+    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history), asked)
     sheet.settings = produced_by(generator, result)
     try:
         with watch.stage("generate"):
@@ -249,6 +251,7 @@ def answer_pieces(
         sheet.settings["fallback"] = str(error)
         if not any(sentence.supported for sentence in sheet.sentences):
             sheet.begin_again()
+            sheet.settings["answered_by"] = get_fallback().name
             yield from sheet.written_by(get_fallback(), replace(request, question=asked))
     yield sheet.outcome()
 

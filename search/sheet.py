@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.db import connection
 
-from search.generation.base import Generator
-from search.metrics import Stopwatch
+from search.generation.base import Generator, rest_of
+from search.metrics import Stopwatch, count_tokens
 from search.numbering import Numbering
 from search.support import check
 from search.types import (
@@ -18,6 +18,7 @@ from search.types import (
     GenerationRequest,
     Outcome,
     Piece,
+    Prompted,
     Refusal,
     Selected,
     Sentence,
@@ -25,6 +26,8 @@ from search.types import (
     Sources,
     Step,
     Token,
+    Used,
+    Waiting,
 )
 
 
@@ -58,11 +61,20 @@ class Sheet:
         with closing(generator.generate(request)) as pieces:  # type: ignore[type-var]
             for piece in pieces:
                 if self.should_stop():
-                    self.stopped = True
+                    yield from self.stop(piece, pieces)
                     return
-                yield self.step(piece)
+                if step := self.step(piece):
+                    yield step
 
-    def step(self, piece: Piece) -> Step:
+    def stop(self, piece: Piece, pieces: Iterator[Piece]) -> Iterator[Step]:
+        """End the generator; what it said stays, the sentence that it was at with it."""
+        self.stopped = True
+        for last in (piece, *rest_of(pieces)):
+            if isinstance(last, DraftSentence | Used) and (step := self.step(last)):
+                yield step
+
+    def step(self, piece: Piece) -> Step | None:
+        """What readers are told of a piece; nothing of what is for the receipt alone."""
         match piece:
             case Selected(quotes):
                 return self.announced(self.numbering.by_quote(quotes))
@@ -73,6 +85,14 @@ class Sheet:
             case Token():
                 self.watch.timings.setdefault("first_token", self.watch.elapsed())
                 return piece
+            case Waiting():
+                return piece
+            case Prompted(messages):
+                self.receipt["prompt"] = list(messages)
+            case Used():
+                self.receipt["tokens"] = asdict(piece)
+                count_tokens(piece)
+        return None
 
     def announced(self, sources: Sources) -> Sources:
         restart, self.restarting = self.restarting, False
