@@ -19,13 +19,12 @@ from typing import Any
 
 from search.exceptions import BrokenOff, GenerationFailed
 from search.generation.retrying import failure, pause_before_retry
+from search.prompts import Message
 from search.types import Used, Waiting
 
 CONNECT_SECONDS = 5.0
 #: How long a silent model keeps its reader from looking up.
 POLL_SECONDS = 0.1
-
-Message = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

