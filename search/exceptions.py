@@ -42,6 +42,18 @@ class GenerationFailed(SearchError):
     status = 502
 
 
+class RequestRefused(GenerationFailed):
+    """The language model refused the request: it asks for something that this model cannot do."""
+
+
+class BrokenOff(GenerationFailed):
+    """The language model broke off in the middle of its answer."""
+
+
+class CircuitOpen(GenerationFailed):
+    """The language model failed several times in a row and is left alone for half a minute."""
+
+
 class Interrupted(SearchError):
     """The server stopped while it was answering. Please ask again."""
 

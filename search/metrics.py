@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from search.types import Used
+
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 stage_seconds = Histogram("search_stage_seconds", "Time of each stage.", ["stage"], buckets=BUCKETS)
@@ -18,6 +20,17 @@ rerank_skipped_total = Counter("search_rerank_skipped_total", "Searches whose fi
 answers_total = Counter("answers_total", "Answers, by how they ended.", ["outcome"])
 first_token_seconds = Histogram("answer_first_token_seconds", "From question to first word.", buckets=BUCKETS)
 answers_running = Gauge("answers_running", "Answers being written.", multiprocess_mode="livesum")
+llm_tokens_total = Counter("llm_tokens_total", "Tokens that the language model read and wrote.", ["kind"])
+llm_circuit = Gauge(
+    "llm_circuit",
+    "The language model: 0 is asked, 1 is tried again, 2 is left alone after failures.",
+    multiprocess_mode="livemax",
+)
+
+
+def count_tokens(used: Used) -> None:
+    llm_tokens_total.labels("prompt").inc(used.prompt)
+    llm_tokens_total.labels("completion").inc(used.completion)
 
 
 class Stopwatch:

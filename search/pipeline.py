@@ -231,12 +231,14 @@ def answer_pieces(
 
     When the language model fails, sentences that stand are kept; where none does, quotes of the
     sources answer, ``restart`` of their ``Sources`` says that what came before is void, and
-    ``settings["fallback"]`` of the outcome says why.
+    ``settings["fallback"]`` of the outcome says why, ``settings["answered_by"]`` who answered.
     """
     watch = Stopwatch()
-    asked = standalone(question, history)
+    with watch.stage("rewrite"):
+        asked = standalone(question, history, should_stop)
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     sheet = Sheet(sources_of(result.hits), watch, should_stop)
+    sheet.receipt["standalone"] = asked
     with watch.stage("assess"):
         assessment = assessed(asked, sheet.sources)
         by = abstention.parameters()
@@ -244,7 +246,7 @@ def answer_pieces(
     sheet.settings = produced_by(generator, result, abstention.confidence(assessment, by))
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
-    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history), assessment)
+    request = GenerationRequest(wording, tuple(sheet.sources), tuple(history), asked, assessment)
     refusal = abstention.refusal(assessment, sheet.sources, by, only_missing=generator.remote)
     if refusal:
         yield sheet.refused(refusal)
@@ -270,6 +272,7 @@ def written(sheet: Sheet, generator: Generator, request: GenerationRequest, aske
         sheet.settings["fallback"] = str(error)
         if not any(sentence.supported for sentence in sheet.sentences):
             sheet.begin_again()
+            sheet.settings["answered_by"] = get_fallback().name
             yield from sheet.written_by(get_fallback(), replace(request, question=asked))
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from documents.models import Chunk, Document
 from search.abstention import said
 from search.exceptions import SearchError
@@ -133,11 +135,21 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "citations": citations,
         "timings": answer.timings,
         "settings": answer.settings,
+        "fallback": fallback_sentence(answer.settings),
         "error": answer.error,
         "scope": answer.scope,
         "created_at": answer.created_at.isoformat(),
         "feedback": feedback_json(answer),
     }
+
+
+def fallback_sentence(settings: Mapping[str, Any]) -> str | None:
+    """What people are told where the language model failed."""
+    if not settings.get("fallback"):
+        return None
+    if settings.get("answered_by"):
+        return _("The language model did not answer. These are sentences of the sources instead.")
+    return _("The language model broke off. What it had said until then stands.")
 
 
 def readable_text(answer: Answer, reader: User) -> str:
@@ -255,6 +267,7 @@ def outcome_json(outcome: Outcome) -> JSON:
         "citations": [evidence_json(evidence) for evidence in outcome.evidence],
         "timings": outcome.timings,
         "settings": outcome.settings,
+        "fallback": fallback_sentence(outcome.settings),
     }
 
 

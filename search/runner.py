@@ -20,7 +20,7 @@ from search.log import hub
 from search.metrics import answers_running, first_token_seconds
 from search.models import Answer
 from search.representation import fresh_sentence
-from search.types import EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn
+from search.types import EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -50,6 +50,8 @@ class Log:
         match step:
             case Token(text):
                 self._word(text)
+            case Waiting():
+                self.flush()
             case Sources():
                 self._sources(step)
             case Sentence():

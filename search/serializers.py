@@ -236,6 +236,7 @@ class AnswerSerializer(serializers.Serializer[Read]):
     sentences = SentenceSerializer(many=True)
     citations = CitationSerializer(many=True)
     timings = serializers.DictField(child=serializers.FloatField())
+    fallback = serializers.CharField(allow_null=True, help_text="Said where the language model failed.")
     created_at = serializers.DateTimeField()
 
 

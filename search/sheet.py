@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from search.generation.base import Generator
-from search.metrics import Stopwatch
+from search.generation.base import Generator, rest_of
+from search.metrics import Stopwatch, count_tokens
 from search.numbering import Numbering
 from search.support import check
 from search.types import (
@@ -19,6 +19,7 @@ from search.types import (
     GenerationRequest,
     Outcome,
     Piece,
+    Prompted,
     Refusal,
     Selected,
     Sentence,
@@ -26,6 +27,8 @@ from search.types import (
     Sources,
     Step,
     Token,
+    Used,
+    Waiting,
 )
 
 
@@ -67,11 +70,19 @@ class Sheet:
         with closing(generator.generate(request)) as pieces:  # type: ignore[type-var]
             for piece in pieces:
                 if self.should_stop():
-                    self.stopped = True
+                    yield from self.stop(piece, pieces)
                     return
                 yield from self.steps(piece)
 
+    def stop(self, piece: Piece, pieces: Iterator[Piece]) -> Iterator[Step]:
+        """End the generator; what it said stays, the sentence that it was at with it."""
+        self.stopped = True
+        for last in (piece, *rest_of(pieces)):
+            if isinstance(last, DraftSentence | Used):
+                yield from self.steps(last)
+
     def steps(self, piece: Piece) -> Iterator[Step]:
+        """What readers are told of a piece; nothing of what is for the receipt alone."""
         match piece:
             case Selected(quotes):
                 yield self.announced(self.numbering.by_quote(quotes))
@@ -80,6 +91,13 @@ class Sheet:
                 yield from self.checked(self.numbering.cite(checked))
             case Token() if not self.strict:
                 yield self.said(piece)
+            case Waiting():
+                yield piece
+            case Prompted(messages):
+                self.receipt["prompt"] = list(messages)
+            case Used():
+                self.receipt["tokens"] = asdict(piece)
+                count_tokens(piece)
 
     def checked(self, sentence: Sentence) -> Iterator[Step]:
         """The sentence; a strict sheet has held its words back until now, and drops what nothing carries."""

@@ -236,9 +236,12 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
+    """What a generator is asked. ``standalone`` is the question as it was looked for (``rewriting``)."""
+
     question: str
     sources: tuple[Source, ...]
     history: tuple[Turn, ...] = ()
+    standalone: str = ""
     assessment: Assessment = Assessment(())
 
 
@@ -269,7 +272,28 @@ class Selected:
     quotes: tuple[Quote, ...]
 
 
-Piece = Token | DraftSentence | Selected
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing new from a model: time to send on what there is, and to look whether it is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """What is sent to a model, before it says anything. Each message has ``role`` and ``content``."""
+
+    messages: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Tokens that a model read and wrote: as it counted them, or estimated."""
+
+    prompt: int
+    completion: int
+    estimated: bool = False
+
+
+Piece = Token | DraftSentence | Selected | Waiting | Prompted | Used
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +387,7 @@ class Outcome:
 
 
 #: What the answering pipeline yields: sources, words and sentences, and the outcome at last.
-Step = Sources | Token | Sentence | Outcome
+Step = Sources | Token | Sentence | Waiting | Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ if "PORTAL_TEST_DATA_DIR" not in os.environ:
 os.environ["DATA_DIR"] = str(
     Path(os.environ["PORTAL_TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", ""))
 )
-for name in ("LLM_BASE_URL", "RERANKER_MODEL", "EMBEDDING_MODEL", "EMBEDDING_ENGINE", "UPLOAD_LIMIT_MB"):
+for name in (
+    "LLM_BASE_URL",
+    "LLM_MODEL",
+    "RERANKER_MODEL",
+    "EMBEDDING_MODEL",
+    "EMBEDDING_ENGINE",
+    "UPLOAD_LIMIT_MB",
+):
     os.environ.pop(name, None)
 
 from portal.settings import *  # noqa: E402, F403

@@ -11,12 +11,15 @@ from search.generation.base import Generator
 
 GENERATORS = {
     "llm": "search.generation.llm.LLMGenerator",
+    "embedded": "search.generation.embedded.EmbeddedGenerator",
     "extractive": "search.generation.extractive.ExtractiveGenerator",
 }
 
 
 def get_generator() -> Generator:
-    return load("llm" if settings.LLM_BASE_URL else "extractive")
+    if settings.LLM_BASE_URL:
+        return load("llm")
+    return load("embedded" if settings.LLM_MODEL == "embedded" else "extractive")
 
 
 def get_fallback() -> Generator:

@@ -8,6 +8,14 @@ from typing import Any
 import pytest
 
 from portal import checks
+from search.generation import embedded
+
+
+def embedded_check() -> list[Any]:
+    """As where its packages are not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "missing_packages", lambda: ["xllamacpp"])
+        return checks.check_embedded_llm()
 
 
 @pytest.mark.parametrize(
@@ -19,6 +27,7 @@ from portal import checks
         (checks.check_engine, {"EMBEDDING_ENGINE": "gpu"}, "portal.E003"),
         (checks.check_data_dir, {"DATA_DIR": Path("/nowhere/at/all")}, "portal.E004"),
         (checks.check_llm, {"LLM_BASE_URL": "http://h", "LLM_MODEL": ""}, "portal.E005"),
+        (embedded_check, {"LLM_BASE_URL": "", "LLM_MODEL": "embedded"}, "portal.E006"),
     ],
 )
 def test_what_is_wrong_is_named(check: Any, changes: dict[str, Any], expected: str, settings: Any) -> None:
