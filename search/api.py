@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from documents.api_access import AnyAccept, Pages, caller, checked, page_of, visible_document
-from search import answers, pipeline, sse
+from search import answers, conversations, pipeline, replaying, sse
 from search.exceptions import GenerationFailed
 from search.facets import facets_of
 from search.models import Answer, Conversation
@@ -145,7 +145,7 @@ class ReplayView(APIView):
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT, tags=["answers"])
     def post(self, request: Request, pk: UUID) -> Response:
         """Ask the same again, with the documents as they are now, and say what differs."""
-        replay = answers.replay(answer=visible_answer(request, pk), user=caller(request))
+        replay = replaying.replay(answer=visible_answer(request, pk), user=caller(request))
         return Response(replay_json(replay, caller(request)))
 
 
@@ -175,13 +175,13 @@ class ConversationView(APIView):
         """Rename a conversation."""
         conversation = visible_conversation(request, pk)
         title = checked(ConversationSerializer, request.data)["title"]
-        answers.conversation_rename(conversation=conversation, title=title)
+        conversations.conversation_rename(conversation=conversation, title=title)
         return Response(ConversationSerializer(visible_conversation(request, pk)).data)
 
     @extend_schema(responses={204: None}, tags=["conversations"])
     def delete(self, request: Request, pk: UUID) -> Response:
         """Delete a conversation with its answers."""
-        answers.conversation_delete(conversation=visible_conversation(request, pk))
+        conversations.conversation_delete(conversation=visible_conversation(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

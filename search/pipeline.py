@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from documents.models import Chunk
 from documents.querysets import snapshot
 from documents.spaces import serving_model
+from search import receipts
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
 from search.explanation import explained
@@ -233,6 +234,7 @@ def answer_pieces(
     """
     watch = Stopwatch()
     asked = standalone(question, history)
+    versions = receipts.versions(user, filters)  # before the search: what changes meanwhile has changed since
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     read = joined(result.hits)[:SOURCES]
     sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
@@ -241,6 +243,7 @@ def answer_pieces(
     wording = clean(question) if generator.remote else asked
     request = GenerationRequest(wording, tuple(sheet.sources), tuple(history))
     sheet.settings = produced_by(generator, result)
+    sheet.receipt |= {"trace": receipts.trace(result.hits, sheet.sources), "versions": versions}
     try:
         with watch.stage("generate"):
             yield from sheet.written_by(generator, request)

@@ -16,7 +16,7 @@ from documents.exceptions import DocumentError
 from documents.models import Collection, Document, Status
 from documents.partial import render_part
 from documents.views import signed_in
-from search import answers, pipeline
+from search import answers, conversations, pipeline
 from search.answers import QUESTION_LENGTH
 from search.exceptions import SearchError
 from search.facets import facets_of
@@ -155,7 +155,7 @@ def conversation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def conversation_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = signed_in(request)
-    answers.conversation_delete(conversation=get_object_or_404(Conversation.objects.visible_to(user), pk=pk))
+    conversations.conversation_delete(conversation=get_object_or_404(Conversation.objects.visible_to(user), pk=pk))
     return redirect("ask")
 
 
