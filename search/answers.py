@@ -122,7 +122,8 @@ def give_feedback(*, answer: Answer, rating: int, reason: str = "", category: st
     if rating not in (-1, 1):
         raise BadRequest("A rating is 1 or -1.")
     if category and (rating == 1 or category not in Feedback.Category.values):
-        raise BadRequest("A category says what was wrong; it is one of " + ", ".join(Feedback.Category.values))
+        known = ", ".join(Feedback.Category.values)
+        raise BadRequest(f"A category says what was wrong, with a rating of -1. There are: {known}.")
     given, _ = Feedback.objects.update_or_create(
         answer=answer,
         defaults={"rating": rating, "reason": reason.replace("\x00", "")[:2000], "category": category},

@@ -93,9 +93,7 @@ class Replay:
 def replay(*, answer: Answer, user: User) -> Replay:
     """Ask again, with today's documents and settings; the stored answer stays as it is."""
     history = turns(answer.conversation, user, before=answer)
-    outcome = pipeline.answer(
-        question=answer.question, user=user, filters=scope_of(answer), history=history
-    )
+    outcome = pipeline.answer(question=answer.question, user=user, filters=scope_of(answer), history=history)
     cited = set(answer.citations.exclude(document=None).values_list("document_id", flat=True))
     cited_now = {evidence.hit.document_id for evidence in outcome.evidence}
     receipt: JSON = answer.receipt
@@ -136,7 +134,7 @@ def changed_documents(
     kinds: dict[str, DocumentChange] = {
         **{pk: "added" for pk in today if pk not in then},
         **{pk: "lost" for pk in then if pk not in today},
-        **{pk: "changed" for pk in changed},
+        **dict.fromkeys(changed, "changed"),
     }
     gone = {row["document"] for row, shown in zip(kept, before, strict=True) if shown.get("withdrawn")}
     seen = [ChangedDocument(UUID(pk), titles[pk], kind) for pk, kind in kinds.items()]
@@ -146,10 +144,9 @@ def changed_documents(
 def moves(before: Sequence[JSON], now: Sequence[JSON]) -> tuple[Move, ...]:
     """Every passage of both runs that may be seen, those of today first, by rank."""
     then, today = by_words(before), by_words(now)
-    rows = {**then, **today}
     found = [
-        move(rows[key], then[key]["rank"] if key in then else None, today[key]["rank"] if key in today else None)
-        for key in rows
+        move(row, then[key]["rank"] if key in then else None, today[key]["rank"] if key in today else None)
+        for key, row in (then | today).items()
     ]
     return tuple(sorted(found, key=lambda each: (each.now is None, each.now or each.before)))
 
@@ -188,7 +185,8 @@ def move(row: JSON, before: int | None, now: int | None) -> Move:
 
 def settings_of(settings: Mapping[str, Any], receipt: Mapping[str, Any]) -> JSON:
     """Models, settings and versions, flat: ``fusion.keyword``, ``corpus.research``."""
-    return flat({name: value for name, value in settings.items() if name != KEYS} | receipt.get("versions", {}))
+    comparable = {name: value for name, value in settings.items() if name != KEYS}
+    return flat({**comparable, **receipt.get("versions", {})})
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> JSON:

@@ -15,8 +15,8 @@ from search.types import Event, Evidence, Hit, Outcome, PageBox, SearchResult, S
 
 if TYPE_CHECKING:
     from documents.querysets import User
-    from search.replaying import Replay
     from search.facets import Facets
+    from search.replaying import Replay
     from search.why import Trace
 
 JSON = dict[str, Any]

@@ -155,7 +155,8 @@ def conversation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def conversation_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = signed_in(request)
-    conversations.conversation_delete(conversation=get_object_or_404(Conversation.objects.visible_to(user), pk=pk))
+    found = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    conversations.conversation_delete(conversation=found)
     return redirect("ask")
 
 
