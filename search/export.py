@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -21,14 +22,27 @@ if TYPE_CHECKING:
 #: From a path of the portal to an address that can be opened from elsewhere.
 Absolute = Callable[[str], str]
 
+MARKDOWN = "text/markdown; charset=utf-8"
+
 #: What Markdown may take for more than text, wherever it stands; ``:`` and ``www.`` begin bare links.
 INLINE = re.compile(r"([\\`*_\[\]<>&|~$]|(?<=http):|(?<=https):|(?<=ftp):|(?<=\bwww)\.|@)", re.IGNORECASE)
 #: What it may take for a heading, a list, a line or a quotation at the beginning of a line.
 LEADING = re.compile(r"^(\d{1,9})([.)])|^([#+\-=>])")
 
 
-def filename(conversation: Conversation, ending: str) -> str:
-    return f"{slugify(conversation.title)[:60] or 'conversation'}.{ending}"
+def download(request: HttpRequest, conversation: Conversation, reader: User, ending: str) -> HttpResponse:
+    """The file, by its ending: ``md`` or ``json``. Raises ``Http404`` for any other."""
+    absolute = request.build_absolute_uri
+    response: HttpResponse
+    if ending == "md":
+        response = HttpResponse(as_markdown(conversation, reader, absolute), content_type=MARKDOWN)
+    elif ending == "json":
+        response = JsonResponse(as_json(conversation, reader, absolute))
+    else:
+        raise Http404
+    name = slugify(conversation.title)[:60] or "conversation"
+    response["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
+    return response
 
 
 def as_json(conversation: Conversation, reader: User, absolute: Absolute) -> JSON:
