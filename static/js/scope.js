@@ -64,10 +64,6 @@ if (picker) {
     if (event.key === "Enter" && event.target.matches("[data-scope-find]")) event.preventDefault();
   });
   document.body.addEventListener("htmx:afterSwap", tidy);
-  document.addEventListener("click", (event) => {
-    // Lines that were ticked are gone from the menu by now: a click on one is no click beside it.
-    if (event.target.isConnected && !picker.contains(event.target)) picker.open = false;
-  });
   tidy();
   show();
 }
