@@ -25,9 +25,9 @@ Absolute = Callable[[str], str]
 MARKDOWN = "text/markdown; charset=utf-8"
 
 #: What Markdown may take for more than text, wherever it stands; ``:`` and ``www.`` begin bare links.
-INLINE = re.compile(r"([\\`*_\[\]<>&|~$]|(?<=http):|(?<=https):|(?<=ftp):|(?<=\bwww)\.|@)", re.IGNORECASE)
+INLINE = re.compile(r"([\\`*_\[\]<>&|~$#]|(?<=http):|(?<=https):|(?<=ftp):|(?<=\bwww)\.|@)", re.IGNORECASE)
 #: What it may take for a heading, a list, a line or a quotation at the beginning of a line.
-LEADING = re.compile(r"^(\d{1,9})([.)])|^([#+\-=>])")
+LEADING = re.compile(r"^(\d{1,9})([.)])|^([+\-=])")
 
 
 def download(request: HttpRequest, conversation: Conversation, reader: User, ending: str) -> HttpResponse:

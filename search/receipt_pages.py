@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from search.models import Answer
@@ -17,7 +16,7 @@ from search.threads import shown_scope
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: What people call settings and versions; others are shown by their own names.
+#: What people call settings and versions, in the order that they are shown in.
 NAMES = {
     "generator": _("Written by"),
     "embedding_model": _("Embedding model"),
@@ -30,6 +29,8 @@ NAMES = {
     "space.model": _("Model of the embedding space"),
     "space.revision": _("Revision of the embedding space"),
 }
+#: Times that are no stage of the search; they are shown after those.
+TIMES = {"generate": _("writing"), "first_token": _("until the first word"), "total": _("altogether")}
 CHANGES = {
     "added": _("found today, not then"),
     "lost": _("found then, not today"),
@@ -40,18 +41,19 @@ CHANGES = {
 
 def shown_receipt(answer: Answer, user: User) -> dict[str, Any]:
     receipt = receipt_json(answer, user)
-    longest = max(receipt["timings"].values(), default=0)
+    made_with = flat({**receipt["settings"], **without_corpus(receipt["versions"])})
+    timings = dict(sorted(receipt["timings"].items(), key=lambda each: each[0] in TIMES))
     return {
         **receipt,
         "id": answer.pk,
         "asked_at": answer.created_at,
-        "finished_at": parse_datetime(receipt["finished_at"] or ""),
         "asked_in": shown_scope(answer.scope, user),
         "rewritten": receipt["standalone"] and receipt["standalone"] != answer.question,
         "passages": [shown_passage(row) for row in receipt["trace"]],
-        "made_with": named({**receipt["settings"], **without_corpus(receipt["versions"])}),
-        "times": [(STAGES.get(name, name), ms) for name, ms in receipt["timings"].items()],
-        "longest": longest,
+        "made_with": [(NAMES[name], said(made_with[name])) for name in NAMES if made_with.get(name)],
+        "tuned_by": [(name, said(made_with[name])) for name in made_with if name not in (*NAMES, KEYS)],
+        "times": [({**STAGES, **TIMES}.get(name, name), ms) for name, ms in timings.items()],
+        "longest": max(timings.values(), default=0),
         "counted": flat(receipt["tokens"] or {}).items(),
     }
 
@@ -60,11 +62,11 @@ def without_corpus(versions: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (versions or {}).items() if name != "corpus"}
 
 
-def named(settings: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    """Settings under the names that people know, without those that are empty."""
-    plain = {name: value for name, value in flat(settings).items() if name != KEYS}
-    given = {name: value for name, value in plain.items() if value not in (None, "", [])}
-    return [(NAMES.get(name, name), said(value)) for name, value in given.items()]
+def name_of(setting: str) -> Any:
+    """What people call a setting or a version; its own name where they have none for it."""
+    if setting.startswith("corpus."):
+        return _("State of the collection %(slug)s") % {"slug": setting.removeprefix("corpus.")}
+    return NAMES.get(setting, setting)
 
 
 def said(value: Any) -> Any:
@@ -91,9 +93,7 @@ def shown_replay(replay: Replay) -> dict[str, Any]:
         "documents": [(each, CHANGES[each.change]) for each in replay.documents],
         "passages": [shown_move(each) for each in replay.passages],
         "moved": sum(each.before != each.now for each in replay.passages),
-        "settings": [
-            (NAMES.get(each.name, each.name), said(each.before), said(each.now)) for each in replay.settings
-        ],
+        "settings": [(name_of(each.name), said(each.before), said(each.now)) for each in replay.settings],
         "nothing_changed": not (
             replay.wording_changed
             or replay.abstained_changed

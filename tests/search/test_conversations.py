@@ -113,6 +113,7 @@ def test_text_stays_text_in_markdown() -> None:
     assert [escaped(text) for text in ("# a", "- a", "+ a", "1. a", "12) a", "= a")] == [
         r"\# a", r"\- a", r"\+ a", r"1\. a", r"12\) a", r"\= a",
     ]  # fmt: skip
+    assert escaped("What is C #") == r"What is C \#"
     assert escaped("two\n\nparagraphs") == "two paragraphs"
     assert escaped("It cost 3.50 (net) in 1987.") == "It cost 3.50 (net) in 1987."
 
@@ -152,7 +153,7 @@ def test_a_conversation_is_exported(
     assert "1\\_000 [1] Nobody says so. *(not backed by a passage)*" in text
     assert r"- [1] [Herons \[and\] more, page 1](<http://testserver/documents/" in text
     assert "](http://evil" not in text
-    assert "<img" not in text
+    assert "<img" not in text.replace("\\<", "")
     assert "*Not in these documents*" in text
     whole = api(alice).get(address, {"format": "json"}).json()
     assert [each["replaces"] for each in whole["answers"]] == [None, str(old.pk), None]
