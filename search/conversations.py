@@ -81,7 +81,8 @@ def by_question(rows: Iterable[Answer]) -> list[list[Answer]]:
 def versions_of(answer: Answer) -> list[Answer]:
     """All answers to the same question of the conversation, oldest first; ``answer`` is one of them."""
     rows = Answer.objects.filter(conversation=answer.conversation_id, asked_by=answer.asked_by_id)
-    return next(versions for versions in by_question(rows) if answer in versions)
+    questions = by_question(rows.only("replaces", "state", "created_at"))
+    return next(versions for versions in questions if answer in versions)
 
 
 def standing(versions: Sequence[Answer]) -> Answer | None:

@@ -42,7 +42,8 @@ CHANGES = {
 def shown_receipt(answer: Answer, user: User) -> dict[str, Any]:
     receipt = receipt_json(answer, user)
     made_with = flat({**receipt["settings"], **without_corpus(receipt["versions"])})
-    timings = dict(sorted(receipt["timings"].items(), key=lambda each: each[0] in TIMES))
+    last = [name for name in TIMES if name in receipt["timings"]]
+    timings = {name: receipt["timings"][name] for name in (*sorted({*receipt["timings"]} - {*last}), *last)}
     return {
         **receipt,
         "id": answer.pk,
