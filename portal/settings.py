@@ -8,6 +8,8 @@ from typing import Any
 from portal import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+#: As in ``pyproject.toml``; receipts name it.
+VERSION = "0.1.0"
 
 # --- What the environment decides (docs/configuration.md lists each) ------------------------
 

@@ -1,4 +1,4 @@
-"""Conversations and answers in the admin: to look at only, and by superusers only.
+"""Conversations and answers in the admin: to look at, or to keep as golden questions, by superusers only.
 
 What somebody asked is theirs; a curator of the documents has no business with it.
 """
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from documents.curation import ReadOnlyAdmin
 from search import golden_admin  # noqa: F401 - registers golden questions, runs and tunings
+from search.golden_keeping import KeepingAnswers, KeepsGoldenQuestions
 from search.models import Answer, Calibration, Citation, Conversation, Feedback
 
 
@@ -45,13 +46,16 @@ class ConversationAdmin(SuperuserAdmin):
 
 
 @admin.register(Answer)
-class AnswerAdmin(SuperuserAdmin):
+class AnswerAdmin(KeepingAnswers, SuperuserAdmin):
     list_display = ("question", "asked_by", "state", "abstained", "rating", "created_at")
     list_filter = ("state", "abstained", "feedback__rating")
     list_select_related = ("asked_by", "feedback")
     search_fields = ("question", "text", "asked_by__username")
     date_hierarchy = "created_at"
     inlines = (CitationInline,)
+
+    def answer_of(self, row: Answer) -> Answer:
+        return row
 
     @admin.display(description=_("feedback"))
     def rating(self, answer: Answer) -> str:
@@ -74,8 +78,11 @@ class CalibrationAdmin(SuperuserAdmin):
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(SuperuserAdmin):
-    list_display = ("answer", "rating", "reason", "created_at")
+class FeedbackAdmin(KeepsGoldenQuestions, SuperuserAdmin):
+    list_display = ("answer", "rating", "category", "reason", "created_at")
     list_select_related = ("answer",)
-    list_filter = ("rating",)
+    list_filter = ("rating", "category")
     search_fields = ("reason", "answer__question")
+
+    def answer_of(self, row: Feedback) -> Answer:
+        return row.answer

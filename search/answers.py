@@ -1,43 +1,33 @@
-"""Questions asked, stopped, rated, asked again: what the doors call."""
+"""Questions asked, asked once more, stopped, rated: what the doors call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from documents.models import Collection, Document
-from search import pipeline, recording
+from search import recording
+from search.conversations import (
+    carried,
+    conversation_for,
+    conversation_touch,
+    earlier,
+    told,
+    versions_of,
+)
 from search.exceptions import BadRequest, NotFound
-from search.log import hub
 from search.models import Answer, Conversation, Feedback
-from search.representation import readable_text
 from search.runner import runner
-from search.types import Filters, Outcome, Turn
+from search.types import Filters
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 QUESTION_LENGTH = 4000
-TITLE_LENGTH = 200
-HISTORY_TURNS = 4
 WAIT_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """A stored answer, asked again: the fresh outcome and what is different."""
-
-    answer: Answer
-    outcome: Outcome
-    documents_added: tuple[UUID, ...]
-    documents_removed: tuple[UUID, ...]
-    wording_changed: bool
-    abstained_changed: bool
 
 
 def ask(
@@ -55,22 +45,54 @@ def ask(
     question = checked_question(question)
     filters = checked_filters(user, collections, documents)
     runner.check_room()
+    scope = {"collections": list(collections), "documents": [str(pk) for pk in documents]}
     with transaction.atomic():
         thread = conversation_for(user, conversation, question)
-        history = turns(thread, user)
-        answer = Answer.objects.create(
-            conversation=thread,
+        answer = Answer(conversation=thread, asked_by=user, question=question, scope=scope)
+        return begun(answer, filters, earlier(thread, user))
+
+
+def regenerate(*, answer: Answer, user: User) -> Answer:
+    """Ask once more in the same conversation and scope: the new answer replaces the newest of this question.
+
+    Raises as ``ask`` does, and ``BadRequest`` while one is being written.
+    """
+    filters = scope_of(answer)
+    checked_filters(user, filters.collections, filters.documents)
+    runner.check_room()
+    with transaction.atomic():
+        # One after the other: versions are a line, each replaces the one before.
+        Conversation.objects.select_for_update().get(pk=answer.conversation_id)
+        newest = versions_of(answer)[-1]
+        if newest.state == Answer.State.RUNNING:
+            raise BadRequest("This question is being answered at the moment.")
+        conversation_touch(conversation=answer.conversation)
+        again = Answer(
+            conversation=answer.conversation,
             asked_by=user,
-            question=question,
-            scope={"collections": list(collections), "documents": [str(pk) for pk in documents]},
+            question=answer.question,
+            scope=answer.scope,
+            replaces=newest,
         )
-        recording.event_append(
-            answer=answer.pk,
-            seq=1,
-            type="started",
-            payload={"conversation": str(thread.pk), "question": question},
-        )
-        transaction.on_commit(lambda: runner.start(answer, user, filters, history))
+        return begun(again, filters, earlier(answer.conversation, user, before=answer))
+
+
+def begun(answer: Answer, filters: Filters, history: Sequence[Answer]) -> Answer:
+    """``answer`` stored, with the first event of its log; it is written once that is committed.
+
+    One that ``replaces`` another is asked for to be written anew, whatever is kept of the same question.
+    """
+    user = answer.asked_by
+    answer.seen = carried(history, user)
+    answer.save(force_insert=True)
+    recording.event_append(
+        answer=answer.pk,
+        seq=1,
+        type="started",
+        payload={"conversation": str(answer.conversation_id), "question": answer.question},
+    )
+    turns = told(history, user)
+    transaction.on_commit(lambda: runner.start(answer, user, filters, turns))
     return answer
 
 
@@ -95,74 +117,18 @@ def stop(*, answer: Answer) -> None:
     runner.stop(answer.pk)
 
 
-def give_feedback(*, answer: Answer, rating: int, reason: str = "") -> Feedback:
-    """Rate an answer; a second rating replaces the first."""
+def give_feedback(*, answer: Answer, rating: int, reason: str = "", category: str = "") -> Feedback:
+    """Rate an answer; a second rating replaces the first. ``category`` says what was wrong with it."""
     if rating not in (-1, 1):
         raise BadRequest("A rating is 1 or -1.")
+    if category and (rating == 1 or category not in Feedback.Category.values):
+        known = ", ".join(Feedback.Category.values)
+        raise BadRequest(f"A category says what was wrong, with a rating of -1. There are: {known}.")
     given, _ = Feedback.objects.update_or_create(
-        answer=answer, defaults={"rating": rating, "reason": reason.replace("\x00", "")[:2000]}
+        answer=answer,
+        defaults={"rating": rating, "reason": reason.replace("\x00", "")[:2000], "category": category},
     )
     return given
-
-
-def replay(*, answer: Answer, user: User) -> Replay:
-    """Ask again, with today's documents and settings; the stored answer stays as it is."""
-    collections = answer.scope.get("collections", [])
-    documents = [UUID(pk) for pk in answer.scope.get("documents", [])]
-    filters = Filters(collections=tuple(collections), documents=tuple(documents))
-    history = turns(answer.conversation, user, before=answer)
-    outcome = pipeline.answer(question=answer.question, user=user, filters=filters, history=history)
-    before = set(answer.citations.exclude(document=None).values_list("document_id", flat=True))
-    now = {evidence.hit.document_id for evidence in outcome.evidence}
-    return Replay(
-        answer=answer,
-        outcome=outcome,
-        documents_added=tuple(sorted(now - before)),
-        documents_removed=tuple(sorted(before - now)),
-        wording_changed=outcome.text != answer.text,
-        abstained_changed=outcome.abstained != answer.abstained,
-    )
-
-
-# --- Conversations --------------------------------------------------------------------------
-
-
-def conversation_for(user: User, pk: UUID | None, question: str) -> Conversation:
-    """The user's conversation, moved to the top of their list, or a new one named by its question."""
-    if pk is None:
-        return Conversation.objects.create(owner=user, title=" ".join(question.split())[:TITLE_LENGTH])
-    found = Conversation.objects.visible_to(user).filter(pk=pk).first()
-    if found is None:
-        raise NotFound("There is no such conversation.")
-    Conversation.objects.filter(pk=pk).update(updated_at=Now())
-    return found
-
-
-def turns(conversation: Conversation, user: User, before: Answer | None = None) -> tuple[Turn, ...]:
-    """The last questions of the conversation and what may still be read of their answers, oldest first."""
-    earlier = conversation.answers.visible_to(user).exclude(state=Answer.State.RUNNING)
-    if before is not None:
-        earlier = earlier.filter(created_at__lt=before.created_at)
-    rows = earlier.order_by("-created_at").prefetch_related("citations")[:HISTORY_TURNS]
-    return tuple(Turn(row.question, readable_text(row, user)) for row in reversed(rows))
-
-
-def conversation_rename(*, conversation: Conversation, title: str) -> Conversation:
-    title = " ".join(title.replace("\x00", " ").split())[:TITLE_LENGTH]
-    if not title:
-        raise BadRequest("A conversation needs a title.")
-    conversation.title = title
-    conversation.save(update_fields=["title", "updated_at"])
-    return conversation
-
-
-def conversation_delete(*, conversation: Conversation) -> None:
-    """Remove a conversation with its answers and logs; running ones are stopped."""
-    running = list(conversation.answers.filter(state=Answer.State.RUNNING).values_list("pk", flat=True))
-    conversation.delete()
-    for pk in running:
-        runner.stop(pk)
-        hub.kick(pk)
 
 
 # --- What was asked for, checked --------------------------------------------------------------
@@ -185,3 +151,9 @@ def checked_filters(user: User, collections: Sequence[str], documents: Sequence[
     if Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
         raise NotFound("There is no such document.")
     return Filters(collections=tuple(collections), documents=tuple(documents))
+
+
+def scope_of(answer: Answer) -> Filters:
+    """What a stored answer was narrowed to."""
+    documents = tuple(UUID(pk) for pk in answer.scope.get("documents", []))
+    return Filters(collections=tuple(answer.scope.get("collections", [])), documents=documents)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import close_old_connections
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,17 +17,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from documents.api_access import AnyAccept, Pages, caller, checked, page_of, visible_document
-from search import answers, pipeline, sse
+from search import answers, conversations, export, pipeline, replaying, sse
 from search.exceptions import GenerationFailed
 from search.facets import facets_of
 from search.models import Answer, Conversation
-from search.representation import answer_json, replay_json, search_json, trace_json
+from search.receipts import receipt_json
+from search.representation import answer_json, feedback_json, replay_json, search_json, trace_json
 from search.serializers import (
     AnswerSerializer,
     ConversationSerializer,
     EventsQuery,
+    ExportQuery,
     FeedbackSerializer,
     QuestionSerializer,
+    ReceiptSerializer,
     SearchQuery,
     SearchSerializer,
     ThreadSerializer,
@@ -93,12 +96,8 @@ class AnswersView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Ask a question. Waits for the answer, or streams it to who accepts ``text/event-stream``."""
-        answer = answers.ask(user=caller(request), **checked(QuestionSerializer, request.data))
-        if isinstance(request.accepted_renderer, EventStream):
-            return event_stream(request, answer)
-        answer = finished(answer)
-        ended = answer.state != Answer.State.RUNNING
-        return Response(answer_json(answer, caller(request)), status=200 if ended else 202)
+        asked = answers.ask(user=caller(request), **checked(QuestionSerializer, request.data))
+        return answered(request, asked)
 
 
 class AnswerView(APIView):
@@ -137,15 +136,40 @@ class FeedbackView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Say whether the answer helped; a second rating takes the place of the first."""
         answer = visible_answer(request, pk)
-        feedback = answers.give_feedback(answer=answer, **checked(FeedbackSerializer, request.data))
-        return Response({"rating": feedback.rating, "reason": feedback.reason})
+        answers.give_feedback(answer=answer, **checked(FeedbackSerializer, request.data))
+        return Response(feedback_json(answer))
+
+
+class ReceiptView(APIView):
+    @extend_schema(operation_id="answers_receipt", responses=ReceiptSerializer, tags=["answers"])
+    def get(self, request: Request, pk: UUID) -> Response:
+        """How the answer came about: what was found and read, with which models and settings."""
+        return Response(receipt_json(visible_answer(request, pk), caller(request)))
+
+
+class RegenerateView(APIView):
+    renderer_classes = [JSONRenderer, EventStream]
+
+    @extend_schema(
+        request=None,
+        responses={
+            (200, "application/json"): AnswerSerializer,
+            (200, "text/event-stream"): OpenApiTypes.STR,
+            202: AnswerSerializer,
+        },
+        tags=["answers"],
+    )
+    def post(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """Ask the same once more, in the same conversation: a new answer that replaces this one."""
+        again = answers.regenerate(answer=visible_answer(request, pk), user=caller(request))
+        return answered(request, again)
 
 
 class ReplayView(APIView):
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT, tags=["answers"])
     def post(self, request: Request, pk: UUID) -> Response:
         """Ask the same again, with the documents as they are now, and say what differs."""
-        replay = answers.replay(answer=visible_answer(request, pk), user=caller(request))
+        replay = replaying.replay(answer=visible_answer(request, pk), user=caller(request))
         return Response(replay_json(replay, caller(request)))
 
 
@@ -175,24 +199,51 @@ class ConversationView(APIView):
         """Rename a conversation."""
         conversation = visible_conversation(request, pk)
         title = checked(ConversationSerializer, request.data)["title"]
-        answers.conversation_rename(conversation=conversation, title=title)
+        conversations.conversation_rename(conversation=conversation, title=title)
         return Response(ConversationSerializer(visible_conversation(request, pk)).data)
 
     @extend_schema(responses={204: None}, tags=["conversations"])
     def delete(self, request: Request, pk: UUID) -> Response:
         """Delete a conversation with its answers."""
-        answers.conversation_delete(conversation=visible_conversation(request, pk))
+        conversations.conversation_delete(conversation=visible_conversation(request, pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class ExportView(APIView):
+    content_negotiation_class = AnyAccept  # ``format`` is a parameter of ours here, not DRF's
+
+    @extend_schema(
+        operation_id="conversations_export",
+        parameters=[ExportQuery],
+        responses={
+            (200, "text/markdown"): OpenApiTypes.STR,
+            (200, "application/json"): OpenApiTypes.OBJECT,
+        },
+        tags=["conversations"],
+    )
+    def get(self, request: Request, pk: UUID) -> HttpResponse:
+        """A conversation as a file, to read (``md``) or to go on with (``json``)."""
+        ending = checked(ExportQuery, request.query_params)["format"]
+        return export.download(request._request, visible_conversation(request, pk), caller(request), ending)
+
+
 def visible_answer(request: Request, pk: UUID) -> Answer:
-    found = Answer.objects.visible_to(caller(request)).select_related("conversation")
+    found = Answer.objects.visible_to(caller(request)).select_related("conversation", "asked_by")
     return answers.settled(get_object_or_404(found, pk=pk))
 
 
 def visible_conversation(request: Request, pk: UUID) -> Conversation:
     found: Conversation = get_object_or_404(Conversation.objects.visible_to(caller(request)), pk=pk)
     return found
+
+
+def answered(request: Request, answer: Answer) -> HttpResponseBase:
+    """The answer that was begun: as events, or whole once it has ended."""
+    if isinstance(request.accepted_renderer, EventStream):
+        return event_stream(request, answer)
+    answer = finished(answer)
+    ended = answer.state != Answer.State.RUNNING
+    return Response(answer_json(answer, caller(request)), status=200 if ended else 202)
 
 
 def finished(answer: Answer) -> Answer:

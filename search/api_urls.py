@@ -15,6 +15,9 @@ urlpatterns = [
     path("answers/<uuid:pk>/stop/", api.StopView.as_view(), name="api-answer-stop"),
     path("answers/<uuid:pk>/feedback/", api.FeedbackView.as_view(), name="api-answer-feedback"),
     path("answers/<uuid:pk>/replay/", api.ReplayView.as_view(), name="api-answer-replay"),
+    path("answers/<uuid:pk>/receipt/", api.ReceiptView.as_view(), name="api-answer-receipt"),
+    path("answers/<uuid:pk>/regenerate/", api.RegenerateView.as_view(), name="api-answer-regenerate"),
     path("conversations/", api.ConversationsView.as_view(), name="api-conversations"),
     path("conversations/<uuid:pk>/", api.ConversationView.as_view(), name="api-conversation"),
+    path("conversations/<uuid:pk>/export/", api.ExportView.as_view(), name="api-conversation-export"),
 ]

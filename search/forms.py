@@ -11,9 +11,11 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from documents.forms import collection_label, kind_choices
-from documents.models import TITLE_LENGTH, Collection
+from documents.models import TITLE_LENGTH, Collection, Document
 from search.answers import QUESTION_LENGTH
+from search.conversations import TITLE_LENGTH as CONVERSATION_TITLE_LENGTH
 from search.exceptions import BadRequest
+from search.models import Feedback
 from search.narrowing import filters_of, passages_of_one
 from search.query import period
 from search.types import Mode, SearchRequest
@@ -113,13 +115,23 @@ class AskForm(forms.Form):
     collections = forms.ModelMultipleChoiceField(
         queryset=Collection.objects.none(), to_field_name="slug", required=False, label=_("Look in")
     )
+    documents = forms.ModelMultipleChoiceField(
+        queryset=Document.objects.none(), required=False, label=_("Documents")
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = cast(forms.ModelMultipleChoiceField, self.fields["collections"])
         offered.queryset = Collection.objects.visible_to(user)
+        titled = cast(forms.ModelMultipleChoiceField, self.fields["documents"])
+        titled.queryset = Document.objects.visible_to(user)
 
 
 class FeedbackForm(forms.Form):
     rating = forms.TypedChoiceField(choices=[("1", _("helpful")), ("-1", _("not helpful"))], coerce=int)
+    category = forms.ChoiceField(choices=Feedback.Category, required=False)
     reason = forms.CharField(required=False, max_length=2000)
+
+
+class RenameForm(forms.Form):
+    title = forms.CharField(max_length=CONVERSATION_TITLE_LENGTH, label=_("Title"))

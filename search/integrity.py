@@ -22,6 +22,10 @@ LOGGING = """
     SELECT DISTINCT e.answer_id FROM search_answerevent e JOIN search_answer a ON a.id = e.answer_id
     WHERE a.state <> 'running' AND e.type NOT IN ('done', 'error')
     AND EXISTS (SELECT 1 FROM documents_deletion d WHERE d.document_id = ANY (a.seen))"""
+#: Answers whose receipt still holds text that they read of a deleted document.
+KEEPING = """
+    SELECT a.id FROM search_answer a WHERE a.receipt ?| array['prompt', 'standalone']
+    AND EXISTS (SELECT 1 FROM documents_deletion d WHERE d.document_id = ANY (a.seen))"""
 
 
 def wipe(answers: Sequence[str]) -> None:
@@ -32,4 +36,5 @@ CHECKS = (
     Check("answers that quote a deleted document", lambda: rows(QUOTING), wipe),
     Check("answers with sentences of deleted documents alone", lambda: rows(SAYING), wipe),
     Check("answers whose log holds text of a deleted document", lambda: rows(LOGGING), wipe),
+    Check("answers whose receipt holds text of a deleted document", lambda: rows(KEEPING), wipe),
 )

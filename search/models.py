@@ -66,8 +66,9 @@ class Answer(models.Model):
     #: Why it abstained: {"code", "missing": [word], "apart": [word], "closest": [{"document", "chunk"}]}. No
     #: text of passages.
     refusal = models.JSONField(null=True)
-    #: How it came about, for a replay: {"standalone", "trace": [{"chunk", "document", "page",
-    #: "content_hash", "score", "ranks"}], "prompt": [message], "tokens"}. The prompt holds text of passages.
+    #: How it came about, for a replay (``receipts``): {"standalone", "trace": [{"rank", "chunk", "document",
+    #: "page", "start", "end", "content_hash", "score", "ranks", "source"}], "versions", "prompt": [message],
+    #: "tokens", "fingerprint"}. The prompt holds text of passages.
     receipt = models.JSONField(default=dict)
     #: The answer that this one was asked for again in place of.
     replaces = models.ForeignKey(
@@ -78,7 +79,8 @@ class Answer(models.Model):
     settings = models.JSONField(default=dict)
     error = models.JSONField(null=True)
     stop_requested = models.BooleanField(default=False)
-    #: Documents whose passages are in the log, cited or not. Ids only: they outlive the documents.
+    #: Documents whose passages are in the log, cited or not, or in the earlier answers that it was written
+    #: from. Ids only: they outlive the documents.
     seen = ArrayField(models.UUIDField(), default=list, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     heartbeat_at = models.DateTimeField(db_default=Now())
@@ -150,13 +152,28 @@ class Citation(models.Model):
 class Feedback(models.Model):
     """What the asker thought of an answer."""
 
+    class Category(models.TextChoices):
+        WRONG = "wrong", _("It is wrong")
+        INCOMPLETE = "incomplete", _("It is incomplete")
+        WRONG_SOURCE = "wrong_source", _("It rests on the wrong source")
+        SHOULD_REFUSE = "should_refuse", _("It should have been refused")
+        SHOULD_ANSWER = "should_answer", _("It should have been answered")
+        OTHER = "other", _("Something else")
+
     answer = models.OneToOneField(Answer, on_delete=models.CASCADE, related_name="feedback")
     rating = models.SmallIntegerField(_("rating"), choices=[(1, _("helpful")), (-1, _("not helpful"))])
+    #: What was wrong, of an answer that did not help; may be empty.
+    category = models.CharField(_("category"), max_length=20, choices=Category, blank=True)
     reason = models.TextField(_("reason"), blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(rating__in=[-1, 1]), name="feedback_up_or_down")]
+        constraints = [
+            models.CheckConstraint(condition=Q(rating__in=[-1, 1]), name="feedback_up_or_down"),
+            models.CheckConstraint(
+                condition=Q(category="") | Q(rating=-1), name="feedback_category_of_what_did_not_help"
+            ),
+        ]
         verbose_name_plural = _("feedback")
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from documents.models import Chunk
 from documents.querysets import snapshot
 from documents.spaces import serving_model
-from search import abstention
+from search import abstention, receipts
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
 from search.explanation import explained
@@ -236,6 +236,7 @@ def answer_pieces(
     watch = Stopwatch()
     with watch.stage("rewrite"):
         asked = standalone(question, history, should_stop)
+    versions = receipts.versions(user, filters)  # before the search: what changes meanwhile has changed since
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
     sheet = Sheet(sources_of(result.hits), watch, should_stop)
     sheet.receipt["standalone"] = asked
@@ -246,6 +247,7 @@ def answer_pieces(
     sheet.settings = produced_by(generator, result, abstention.confidence(assessment, by))
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
+    sheet.receipt |= {"trace": receipts.trace(result.hits, sheet.sources), "versions": versions}
     request = GenerationRequest(wording, tuple(sheet.sources), tuple(history), asked, assessment)
     refusal = abstention.refusal(assessment, sheet.sources, by, only_missing=generator.remote)
     if refusal:

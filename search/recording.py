@@ -16,6 +16,7 @@ from documents.models import Document
 from search.exceptions import Interrupted, SearchError
 from search.metrics import answers_total
 from search.models import Answer, AnswerEvent, Citation
+from search.receipts import documents_in, emptied, sealed
 from search.representation import (
     fresh_sentence,
     problem,
@@ -54,6 +55,7 @@ def sources_append(*, answer: UUID, seq: int, sources: Sources) -> None:
     """The ``sources`` event, together with the note of every document whose text is in it."""
     seen = {each.hit.document_id for each in sources.evidence}
     kept = still_there(seen)
+    seen |= seen_by(answer)
     Answer.objects.filter(pk=answer).update(seen=sorted(seen))
     event_append(answer=answer, seq=seq, type="sources", payload=sources_json(sources, kept))
 
@@ -62,7 +64,7 @@ def sources_append(*, answer: UUID, seq: int, sources: Sources) -> None:
 def answer_finish(*, answer: UUID, seq: int, outcome: Outcome) -> None:
     """Keep the outcome, its citations and the ``done`` event, all or nothing."""
     cited = {each.hit.document_id for each in outcome.evidence}
-    seen = seen_by(answer) | cited
+    seen = seen_by(answer) | cited | documents_in(outcome.receipt)
     kept = still_there(seen)
     row = claimed(answer)
     row.state = State.STOPPED if outcome.stopped else State.DONE
@@ -70,6 +72,7 @@ def answer_finish(*, answer: UUID, seq: int, outcome: Outcome) -> None:
     row.sentences = [fresh_sentence(sentence) for sentence in outcome.sentences]
     row.timings, row.settings = outcome.timings, outcome.settings
     row.refusal = refusal_row(outcome.refusal)
+    row.receipt = sealed(row.question, outcome)
     row.finished_at = timezone.now()
     row.seen = sorted(seen)
     row.save()
@@ -175,14 +178,17 @@ def answers_wipe(*, answers: Iterable[UUID | str]) -> None:
 
 
 def wipe(pk: UUID, gone: Collection[int] = ()) -> None:
-    """Blank the sentences that rest on withdrawn citations alone; leave nothing of the log but its end."""
+    """Blank the sentences that rest on withdrawn citations alone, and the texts of the receipt; leave nothing
+    of the log but its end.
+    """
     answer = Answer.objects.select_for_update().filter(pk=pk).first()
     if answer is None:
         return
     withdrawn = {*gone, *answer.citations.filter(withdrawn=True).values_list("n", flat=True)}
     answer.sentences = [blanked(sentence, withdrawn) for sentence in answer.sentences]
     answer.text = wording(answer.sentences)
-    answer.save(update_fields=["sentences", "text"])
+    answer.receipt = emptied(answer.receipt)
+    answer.save(update_fields=["sentences", "text", "receipt"])
     said = answer.events.exclude(type__in=["started", "done", "error"])
     if answer.state == State.RUNNING:
         said.update(payload=WITHDRAWN)

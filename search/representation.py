@@ -18,8 +18,8 @@ from search.types import Event, Evidence, Hit, Outcome, PageBox, Refusal, Search
 
 if TYPE_CHECKING:
     from documents.querysets import User
-    from search.answers import Replay
     from search.facets import Facets
+    from search.replaying import Replay
     from search.why import Trace
 
 JSON = dict[str, Any]
@@ -138,6 +138,7 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "fallback": fallback_sentence(answer.settings),
         "error": answer.error,
         "scope": answer.scope,
+        "replaces": str(answer.replaces_id) if answer.replaces_id else None,
         "created_at": answer.created_at.isoformat(),
         "feedback": feedback_json(answer),
     }
@@ -254,7 +255,10 @@ def closest_json(chunk: Chunk) -> JSON:
 
 def feedback_json(answer: Answer) -> JSON | None:
     given = Feedback.objects.filter(answer=answer).first()
-    return {"rating": given.rating, "reason": given.reason} if given else None
+    if given is None:
+        return None
+    rated: JSON = {"rating": given.rating, "reason": given.reason}
+    return {**rated, "category": given.category} if given.category else rated
 
 
 def outcome_json(outcome: Outcome) -> JSON:
@@ -282,7 +286,7 @@ def fresh_sentence(sentence: Sentence) -> JSON:
 
 
 def replay_json(replay: Replay, reader: User) -> JSON:
-    """The fresh run beside the stored answer, and the difference in documents and wording."""
+    """The fresh run beside the stored answer, and the difference."""
     return {
         **outcome_json(replay.outcome),
         "id": str(replay.answer.pk),
@@ -291,9 +295,38 @@ def replay_json(replay: Replay, reader: User) -> JSON:
             "documents_removed": [str(pk) for pk in replay.documents_removed],
             "wording_changed": replay.wording_changed,
             "abstained_changed": replay.abstained_changed,
+            **difference_json(replay),
         },
         "stored": answer_json(replay.answer, reader),
     }
+
+
+def difference_json(replay: Replay) -> JSON:
+    """What was retrieved then and now, settings, words and refusal."""
+    return {
+        "compared": replay.compared,
+        "documents": [
+            {"document": named(each.document, each.title), "change": each.change} for each in replay.documents
+        ],
+        "passages": [
+            {
+                "document": named(each.document, each.title),
+                "page": each.page,
+                "chunk": each.chunk,
+                "content_hash": each.content_hash,
+                "before": each.before,
+                "now": each.now,
+            }
+            for each in replay.passages
+        ],
+        "settings": [asdict(each) for each in replay.settings],
+        "wording": [asdict(each) for each in replay.wording],
+        "refusal": dict(zip(("before", "now"), replay.refusal, strict=True)),
+    }
+
+
+def named(document: UUID | None, title: str) -> JSON | None:
+    return {"id": str(document), "title": title} if document else None
 
 
 def is_withheld(answer: Answer, reader: User) -> bool:

@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from search.exceptions import BadRequest
-from search.models import Conversation
+from search.models import Conversation, Feedback
 from search.narrowing import PER_DOCUMENT, filters_of, passages_of_one
 from search.query import period
 from search.representation import answer_json
@@ -127,6 +127,16 @@ class QuestionSerializer(serializers.Serializer[Read]):
 class FeedbackSerializer(serializers.Serializer[Read]):
     rating = serializers.ChoiceField(choices=[1, -1], help_text="1 helpful, -1 not helpful.")
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    category = serializers.ChoiceField(
+        choices=Feedback.Category.choices,
+        required=False,
+        allow_blank=True,
+        help_text="What was wrong, with a rating of -1.",
+    )
+
+
+class ExportQuery(serializers.Serializer[Read]):
+    format = serializers.ChoiceField(choices=["md", "json"], default="md")
 
 
 class EventsQuery(serializers.Serializer[Read]):
@@ -237,7 +247,25 @@ class AnswerSerializer(serializers.Serializer[Read]):
     citations = CitationSerializer(many=True)
     timings = serializers.DictField(child=serializers.FloatField())
     fallback = serializers.CharField(allow_null=True, help_text="Said where the language model failed.")
+    replaces = serializers.UUIDField(allow_null=True, help_text="The version before this one.")
     created_at = serializers.DateTimeField()
+
+
+class ReceiptSerializer(serializers.Serializer[Read]):
+    """How an answer came about, as its reader may see it."""
+
+    answer = serializers.UUIDField()
+    question = serializers.CharField()
+    standalone = serializers.CharField(allow_null=True, help_text="The question as it was looked for.")
+    scope = serializers.DictField()
+    trace = serializers.ListField(child=serializers.DictField(), help_text="The passages found, best first.")
+    prompt = serializers.ListField(child=serializers.DictField(), allow_null=True)
+    withheld = serializers.BooleanField(help_text="Not every document can be seen: no prompt.")
+    settings = serializers.DictField()
+    versions = serializers.DictField(allow_null=True)
+    timings = serializers.DictField(child=serializers.FloatField())
+    tokens = serializers.DictField(allow_null=True)
+    fingerprint = serializers.CharField(allow_null=True, help_text="SHA-256 of what it was made from.")
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import views
+from search import conversation_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,9 +12,21 @@ urlpatterns = [
     path("search/explain/", views.search_explain, name="search-explain"),
     path("search/why/", views.search_why, name="search-why"),
     path("ask/", views.ask, name="ask"),
+    path("ask/documents/", conversation_views.ask_documents, name="ask-documents"),
     path("ask/<uuid:pk>/", views.answer_detail, name="answer-detail"),
     path("ask/<uuid:pk>/stop/", views.answer_stop, name="answer-stop"),
     path("ask/<uuid:pk>/feedback/", views.answer_feedback, name="answer-feedback"),
+    path("ask/<uuid:pk>/regenerate/", conversation_views.answer_regenerate, name="answer-regenerate"),
+    path("ask/<uuid:pk>/receipt/", conversation_views.answer_receipt, name="answer-receipt"),
+    path("ask/<uuid:pk>/replay/", conversation_views.answer_replay, name="answer-replay"),
     path("conversations/<uuid:pk>/", views.conversation_detail, name="conversation-detail"),
     path("conversations/<uuid:pk>/delete/", views.conversation_delete, name="conversation-delete"),
+    path(
+        "conversations/<uuid:pk>/rename/", conversation_views.conversation_rename, name="conversation-rename"
+    ),
+    path(
+        "conversations/<uuid:pk>/export.<slug:ending>",
+        conversation_views.conversation_export,
+        name="conversation-export",
+    ),
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +19,16 @@ from documents.exceptions import DocumentError
 from documents.models import Collection, Document, Status
 from documents.partial import render_part
 from documents.views import signed_in
-from search import answers, pipeline
+from search import answers, conversations, pipeline
 from search.answers import QUESTION_LENGTH
 from search.exceptions import SearchError
 from search.facets import facets_of
 from search.forms import AskForm, FeedbackForm, SearchForm, WhyForm
 from search.models import Answer, Conversation
 from search.navigation import address, chips, facet_groups
-from search.presentation import shown_answer, shown_hits, shown_trace
+from search.presentation import shown_hits, shown_trace
 from search.stages import shown_stages
+from search.threads import documents_titled, scope_of_last, scoped, shown_alone, shown_thread
 from search.why import searcher, why
 
 RECENT = 6
@@ -85,15 +89,23 @@ def ask(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def ask_page(request: HttpRequest) -> HttpResponse:
+    """``?document=`` narrows the question to a document, which the page of a document links to."""
     user = signed_in(request)
     form = AskForm(initial={"question": request.GET.get("q", "")[:QUESTION_LENGTH]}, user=user)
-    return render(request, "search/ask.html", {"form": form, **asking(user)})
+    wanted = request.GET.getlist("document")
+    scope = scoped(user, request.GET.getlist("collection"), uuids(wanted))
+    if len(scope.documents) < len(set(wanted)):
+        raise Http404
+    return render(request, "search/ask.html", {"form": form, "scope": scope, **asking(user)})
 
 
 @require_POST
 @login_required
 def answer_posted(request: HttpRequest) -> HttpResponse:
+    """Asks; or, by the button beside the titles of documents, looks for some to choose from."""
     user = signed_in(request)
+    if "look" in request.POST:
+        return render(request, "search/ask.html", {**asked_for(user, request.POST), "looking": True})
     form = AskForm(request.POST, user=user)
     try:
         if form.is_valid():
@@ -101,7 +113,8 @@ def answer_posted(request: HttpRequest) -> HttpResponse:
             return redirect("answer-detail", answer.pk)
     except SearchError as error:
         form.add_error("question", str(error))
-    return render(request, "search/ask.html", {"form": form, **asking(user)}, status=400)
+    context = {**asked_for(user, request.POST), "form": form}
+    return render(request, "search/ask.html", context, status=400)
 
 
 @require_safe
@@ -110,15 +123,13 @@ def answer_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The conversation with this answer in it; for htmx the answer alone."""
     user = signed_in(request)
     answer = visible_answer(user, pk)
-    thread = answer.conversation.answers.visible_to(user)
-    if "HX-Request" in request.headers:
-        thread = thread.filter(pk=pk)
     context = {
         "conversation": answer.conversation,
         "current": answer.pk,
-        "thread": [shown_answer(earlier, user) for earlier in thread],
-        "answer": shown_answer(answer, user),
+        "thread": partial(shown_thread, answer.conversation, user, answer),
+        "answer": shown_alone(answer, user),
         "form": AskForm(user=user),
+        "scope": scope_of_last(answer.conversation, user),
         **asking(user),
     }
     return render_part(request, "search/answer_detail.html", "search/_answer.html", context)
@@ -155,7 +166,8 @@ def conversation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def conversation_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = signed_in(request)
-    answers.conversation_delete(conversation=get_object_or_404(Conversation.objects.visible_to(user), pk=pk))
+    found = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
+    conversations.conversation_delete(conversation=found)
     return redirect("ask")
 
 
@@ -235,7 +247,32 @@ def answer_begun(user: User, form: AskForm) -> Answer:
         question=given["question"],
         conversation=given["conversation"],
         collections=[collection.slug for collection in given["collections"]],
+        documents=[document.pk for document in given["documents"]],
     )
+
+
+def asked_for(user: User, given: QueryDict) -> dict[str, Any]:
+    """The page to ask on, as it was filled in; with the documents that were looked for."""
+    scope = scoped(user, given.getlist("collections"), uuids(given.getlist("documents")))
+    find = given.get("find", "")
+    going_on = Conversation.objects.visible_to(user).filter(pk__in=uuids([given.get("conversation", "")]))
+    return {
+        "form": AskForm(initial={"question": given.get("question", "")}, user=user),
+        "scope": scope,
+        "find": find,
+        "found": documents_titled(find, user, scope.documents),
+        "conversation": going_on.first(),
+        **asking(user),
+    }
+
+
+def uuids(given: Iterable[str]) -> list[UUID]:
+    """Those that are ids at all."""
+    found = []
+    for text in given:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def asking(user: User) -> dict[str, Any]:
@@ -247,5 +284,5 @@ def asking(user: User) -> dict[str, Any]:
 
 
 def visible_answer(user: User, pk: UUID) -> Answer:
-    found = Answer.objects.visible_to(user).select_related("conversation")
+    found = Answer.objects.visible_to(user).select_related("conversation", "asked_by")
     return answers.settled(get_object_or_404(found, pk=pk))

@@ -2,6 +2,7 @@
 
 import { follow } from "./stream.js";
 import { reveal } from "./passage.js";
+import { chosenScope } from "./scope.js";
 
 const thread = document.querySelector("[data-thread]");
 const form = document.querySelector("[data-ask-form]");
@@ -25,9 +26,8 @@ function ask() {
 }
 
 function scope() {
-  const collections = [...form.querySelectorAll("[name=collections]:checked")].map((box) => box.value);
   const conversation = form.elements.conversation.value;
-  return { ...(conversation && { conversation }), ...(collections.length && { collections }) };
+  return { ...(conversation && { conversation }), ...chosenScope(form) };
 }
 
 function run(article, start, question = "") {
@@ -225,14 +225,6 @@ field.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
-const picker = form.querySelector("[data-scope]");
-picker?.addEventListener("change", showScope);
-
-function showScope() {
-  const chosen = [...picker.querySelectorAll(":checked")].map((box) => box.closest("label").textContent.trim());
-  picker.querySelector("[data-scope-text]").textContent = chosen.join(", ") || picker.dataset.textAll;
-}
-
 for (const list of document.querySelectorAll("[data-talks]")) {
   list.open = matchMedia("(min-width: 60rem)").matches;
 }
@@ -246,5 +238,4 @@ const here = new URLSearchParams(location.search);
 if (here.has("go") && document.referrer.startsWith(`${location.origin}/`)) ask();
 const current = location.pathname.match(/^\/ask\/([0-9a-f-]+)\/$/);
 if (current && !location.hash) document.getElementById(`answer-${current[1]}`)?.scrollIntoView();
-if (picker) showScope();
 reveal();

@@ -13,7 +13,7 @@ from django.db import connection
 
 from documents.models import Collection, Document
 from documents.services import document_delete, membership_remove
-from search import answers, pipeline, recording
+from search import answers, conversations, pipeline, recording
 from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, AnswerEvent
@@ -182,10 +182,10 @@ def test_what_is_withheld_is_not_told_to_the_model_either(
     herons: Document, collection: Collection, bob: User
 ) -> None:
     answer = answers.wait(answers.ask(user=bob, question="Who founded the observatory at Lake Ormund?"))
-    (turn,) = answers.turns(answer.conversation, bob)
+    (turn,) = conversations.turns(answer.conversation, bob)
     assert turn.answer == answer.text != ""
     membership_remove(collection=collection, user=bob)
-    (turn,) = answers.turns(answer.conversation, bob)
+    (turn,) = conversations.turns(answer.conversation, bob)
     assert (turn.question, turn.answer) == (answer.question, "")
 
 
