@@ -8,6 +8,7 @@ hidden sentences. So each such character is judged by its neighbours, and never 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Never of use in text that is read, found and quoted: soft hyphens, word joiners, invisible operators,
 #: embeddings, overrides and isolates of direction, fillers, annotation marks, musical and shorthand
@@ -81,6 +82,11 @@ def _kept(found: re.Match[str]) -> str:
 
 def _belongs(hidden: str, before: str, behind: str) -> bool:
     return any(
-        one.match(hidden) and (not left or left.match(before)) and (not right or right.match(behind))
-        for one, left, right in _RULES
+        (not left or left.match(before)) and (not right or right.match(behind))
+        for left, right in _rules_of(hidden)
     )
+
+
+@lru_cache(maxsize=1024)
+def _rules_of(hidden: str) -> tuple[tuple[re.Pattern[str] | None, re.Pattern[str] | None], ...]:
+    return tuple((left, right) for one, left, right in _RULES if one.match(hidden))
