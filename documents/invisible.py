@@ -31,10 +31,14 @@ _FLAGS = frozenset(
 _RUN = re.compile(f"(?:\U0001f3f4[\U000e0020-\U000e007f]+)|{HIDDEN.pattern}+")
 
 _EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
-#: Scripts whose letters join or stack: Arabic, Syriac, N'Ko, those of India, Tibetan, Burmese, Khmer, Mongolian.
-_JOINING = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua877\ua8e0-\ua8ff\U00011000-\U000114ff"
+#: Scripts whose letters join or stack: Arabic, Syriac, N'Ko, those of India, Tibetan, Burmese, Mongolian.
+_JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua877\ua8e0-\ua8ff\U00011000-\U000114ff"
+)
 #: Scripts that write no blanks between words: Thai, Lao, Tibetan, Burmese, Khmer, Tai, Javanese.
-_WITHOUT_BLANKS = "\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua980-\ua9df\uaa60-\uaadf"
+_WITHOUT_BLANKS = (
+    "\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua980-\ua9df\uaa60-\uaadf"
+)
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from channels.db import database_sync_to_async
@@ -24,22 +25,22 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 PATHS = ("/mcp", "/mcp/")
+NO_TOKEN = "A token is needed: Authorization: Bearer dp_…. It is missing, unknown or was revoked."
 
 
 async def mcp_door(scope: Scope, receive: Receive, send: Send) -> None:
     """An ASGI application. The order is that of a gate: whose address, whose page, which way, who."""
     if not is_ours(text_header(scope, b"host")):
-        return await refuse(scope, send, 400, "Bad Request", "This portal has another name.")
-    if header(scope, b"origin") and not from_same_origin(scope):
-        return await refuse(scope, send, 403, "Forbidden", "Pages of other sites may not call this.")
-    if scope["method"] != "POST":
+        await refuse(scope, send, 400, "This portal has another name.")
+    elif header(scope, b"origin") and not from_same_origin(scope):
+        await refuse(scope, send, 403, "Pages of other sites may not call this.")
+    elif scope["method"] != "POST":
         # There is no session, so there is nothing to listen to (GET) and nothing to end (DELETE).
-        return await refuse(scope, send, 405, "Method Not Allowed", "Only POST is answered.", allow="POST")
-    user = await caller(scope)
-    if user is None:
-        detail = "A token is needed: Authorization: Bearer dp_…. This one is missing, unknown or was revoked."
-        return await refuse(scope, send, 401, "Unauthorized", detail, **{"www-authenticate": "Bearer"})
-    await served({**scope, "user": user}, receive, send)
+        await refuse(scope, send, 405, "Only POST is answered.", allow="POST")
+    elif (user := await caller(scope)) is None:
+        await refuse(scope, send, 401, NO_TOKEN, **{"www-authenticate": "Bearer"})
+    else:
+        await served({**scope, "user": user}, receive, send)
 
 
 def is_ours(host: str) -> bool:
@@ -85,11 +86,9 @@ async def bearer(context: Any) -> User:
     return user
 
 
-async def refuse(
-    scope: Scope, send: Send, status: int, title: str, detail: str, **headers: str
-) -> None:
+async def refuse(scope: Scope, send: Send, status: int, detail: str, **headers: str) -> None:
     """A problem object (RFC 9457), as of every door."""
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     body = json.dumps({**problem, "instance": scope["path"]}, ensure_ascii=False).encode()
     sent = {"content-type": "application/problem+json", "content-length": str(len(body)), **headers}
     lines = [(name.encode(), value.encode()) for name, value in sent.items()]

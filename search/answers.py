@@ -18,12 +18,14 @@ from search.models import Answer, Conversation, Feedback
 from search.representation import readable_text
 from search.runner import runner
 from search.types import Filters, Outcome, Turn
+from search.words import clean
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 QUESTION_LENGTH = 4000
 TITLE_LENGTH = 200
+ANSWER_LENGTH = 8000
 HISTORY_TURNS = 4
 WAIT_SECONDS = 120.0
 
@@ -47,9 +49,11 @@ def ask(
     conversation: UUID | None = None,
     collections: Sequence[str] = (),
     documents: Sequence[UUID] = (),
+    earlier: Sequence[Turn] = (),
 ) -> Answer:
     """Begin to answer. The row and the first event are there when this returns.
 
+    ``earlier`` are turns that the caller tells of, oldest first; those of a stored conversation go before.
     Raises ``NotFound`` for what the user may not see, ``BadRequest``, ``TooManyAnswers``.
     """
     question = checked_question(question)
@@ -57,7 +61,7 @@ def ask(
     runner.check_room()
     with transaction.atomic():
         thread = conversation_for(user, conversation, question)
-        history = turns(thread, user)
+        history = turns(thread, user) or told(earlier)
         answer = Answer.objects.create(
             conversation=thread,
             asked_by=user,
@@ -145,6 +149,14 @@ def turns(conversation: Conversation, user: User, before: Answer | None = None) 
         earlier = earlier.filter(created_at__lt=before.created_at)
     rows = earlier.order_by("-created_at").prefetch_related("citations")[:HISTORY_TURNS]
     return tuple(Turn(row.question, readable_text(row, user)) for row in reversed(rows))
+
+
+def told(earlier: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The last of the turns that a caller tells of, each cut to what a stored one may hold at most."""
+    return tuple(
+        Turn(clean(turn.question[:QUESTION_LENGTH]), clean(turn.answer[:ANSWER_LENGTH]))
+        for turn in earlier[-HISTORY_TURNS:]
+    )
 
 
 def conversation_rename(*, conversation: Conversation, title: str) -> Conversation:

@@ -86,9 +86,7 @@ def server(who: Who) -> Server[Any]:
 
 
 def described(name: str, offered: Offered) -> Tool:
-    hints = ToolAnnotations(
-        read_only_hint=offered.reads_only, destructive_hint=False, open_world_hint=False
-    )
+    hints = ToolAnnotations(read_only_hint=offered.reads_only, destructive_hint=False, open_world_hint=False)
     schema = offered.arguments.model_json_schema()
     return Tool(name=name, description=offered.about, input_schema=schema, annotations=hints)
 
@@ -198,8 +196,8 @@ TOOLS = {
         search,
     ),
     "ask": Offered(
-        "Ask a question about the documents. The answer's sentences cite passages by number; when the documents "
-        "hold no answer, it says so. Question and answer are kept among the caller's conversations.",
+        "Ask a question about the documents. The answer's sentences cite passages by number; when the "
+        "documents hold no answer, it says so. Question and answer are kept among the caller's conversations.",
         AskArguments,
         ask,
         reads_only=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from documents.invisible import visible
 from search.types import GenerationRequest, Source, Turn
 
 Message = dict[str, str]
@@ -55,15 +56,18 @@ def history(turns: Sequence[Turn]) -> list[Message]:
 
 
 def fenced(sources: Sequence[Source], fence: str) -> str:
-    """Every source between its own two fence lines, cut to its share of what the budget leaves."""
+    """Every source between its own two fence lines, cut to its share of what the budget leaves.
+
+    What hides in a text is taken out first, so that what it hid in cannot become the marker.
+    """
     left = SOURCES_BUDGET
     blocks: list[str] = []
     for source in sources:
-        text = source.hit.text.replace(fence, "")[: max(left, 0)]
+        text = visible(source.hit.text).replace(fence, "")[: max(left, 0)]
         if not text:
             break
         left -= len(text)
-        title = " › ".join((source.hit.document_title, *source.hit.heading)).replace(fence, "")
+        title = visible(" › ".join((source.hit.document_title, *source.hit.heading))).replace(fence, "")
         blocks.append(
             f"<<<{fence} source [{source.n}] begins>>>\n{' '.join(title.split())}\n"
             f"{text}\n<<<{fence} source ends>>>"
