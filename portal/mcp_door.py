@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 PATHS = ("/mcp", "/mcp/")
-NO_TOKEN = "A token is needed: Authorization: Bearer dp_…. It is missing, unknown or was revoked."
+SIGN_IN = "A token is needed: Authorization: Bearer dp_…. It is missing, unknown or was revoked."
 
 
 async def mcp_door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +38,7 @@ async def mcp_door(scope: Scope, receive: Receive, send: Send) -> None:
         # There is no session, so there is nothing to listen to (GET) and nothing to end (DELETE).
         await refuse(scope, send, 405, "Only POST is answered.", allow="POST")
     elif (user := await caller(scope)) is None:
-        await refuse(scope, send, 401, NO_TOKEN, **{"www-authenticate": "Bearer"})
+        await refuse(scope, send, 401, SIGN_IN, **{"www-authenticate": "Bearer"})
     else:
         await served({**scope, "user": user}, receive, send)
 

