@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from documents.invisible import visible
 from documents.models import Collection, Document
 from search import pipeline, recording
 from search.exceptions import BadRequest, NotFound
@@ -148,7 +149,7 @@ def turns(conversation: Conversation, user: User, before: Answer | None = None) 
     if before is not None:
         earlier = earlier.filter(created_at__lt=before.created_at)
     rows = earlier.order_by("-created_at").prefetch_related("citations")[:HISTORY_TURNS]
-    return tuple(Turn(row.question, readable_text(row, user)) for row in reversed(rows))
+    return tuple(Turn(row.question, visible(readable_text(row, user))) for row in reversed(rows))
 
 
 def told(earlier: Sequence[Turn]) -> tuple[Turn, ...]:

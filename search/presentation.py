@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from documents.highlight import Piece, cut
+from documents.invisible import visible
 from documents.models import Chunk, Document
 from search.models import Answer
 from search.navigation import address
@@ -164,7 +165,11 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
     """The stored answer as the API has it, with addresses, and each sentence with its citations."""
     stored = answer_json(answer, reader)
     citations = [
-        {**citation, "url": citation_url(citation) if citation["document"] else ""}
+        {
+            **citation,
+            "quote": visible(citation["quote"]),
+            "url": citation_url(citation) if citation["document"] else "",
+        }
         for citation in stored["citations"]
     ]
     by_number = {citation["n"]: citation for citation in citations}
@@ -195,7 +200,7 @@ def markdown_documents(citations: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def sentence_html(sentence: Mapping[str, Any], markdown: Collection[str]) -> SafeString:
     """A quote is Markdown where its document is; what a model said in its own words always is."""
-    said = sentence["text"].split()
+    said = visible(sentence["text"]).split()
     origins = [
         each["document"]["id"]
         for each in sentence["cited"]

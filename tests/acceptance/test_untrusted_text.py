@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.acceptance.conftest import ROOT, Portal, free_port, wait_for
+from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, Portal, free_port, wait_for
 from tests.acceptance.test_main_job import sign_in
 from tests.search.injections import AWAY, ELSEWHERE, HIDDEN, Injection, injections, tags
 from tests.search.language_model import Model
 from tests.search.language_model import serving as serving_model
 
-pytestmark = pytest.mark.acceptance
+# The first test waits until the whole set is read.
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 SOURCE = re.compile(r"<<<(\w+) source \[(\d+)\] begins>>>\n(.*?)\n(.*?)\n<<<\1 source ends>>>", re.DOTALL)
 OBEYS = (
@@ -32,6 +33,7 @@ OBEYS = (
     f"See {AWAY}/bare and <{AWAY}/auto> and [open](javascript:pwned=1) about water [1][99]. "
     f"**Basin** `water` [m][ref] 417 litres of water. {tags(HIDDEN)}\u202e\n\n[ref]: {AWAY}/ref\n"
 )
+TAGGED = "<img src=x onerror=pwned=1> water"
 #: Attributes that lead somewhere, load something or run something.
 ATTRIBUTES = """() => {
   const telling = /^(href|src|srcset|srcdoc|action|formaction|data|poster|background|style)$|:href$|^on|^hx-/;
@@ -97,7 +99,7 @@ class Watched:
         target = urlsplit(self.page.evaluate("(value) => new URL(value, location.href).href", value))
         assert f"{target.scheme}://{target.netloc}" == self.address, (where, element, value)
         if element == "img":
-            assert target.path.startswith("/documents/") or target.path.startswith("/api/"), (where, value)
+            assert target.path.startswith(("/documents/", "/api/", "/static/")), (where, value)
 
 
 def is_violation(line: Any) -> bool:
@@ -155,7 +157,9 @@ def uploaded(client: httpx.Client) -> dict[str, Injection]:
         accepted = client.post("documents/", data=fields, files={"file": (each.filename, each.content)})
         assert accepted.status_code == 202, (each.name, accepted.text)
         found[accepted.json()["id"]] = each
-    wait_for(lambda: all(row["status"] in ("ready", "failed") for row in rows(client)), seconds=200, pause=1)
+    wait_for(
+        lambda: all(row["status"] in ("ready", "failed") for row in rows(client)), seconds=500, pause=0.5
+    )
     failed = {found[row["id"]].name: row["reason"] for row in rows(client) if row["status"] == "failed"}
     assert failed == {}
     return found
@@ -165,11 +169,26 @@ def rows(client: httpx.Client) -> list[dict[str, Any]]:
     return list(client.get("documents/", params={"collection": "traps", "limit": 100}).json()["results"])
 
 
+@pytest.fixture(scope="module")
+def context(portal: Portal) -> Iterator[Any]:
+    """A browser that is signed in."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        made = running.new_context(locale="en-GB")
+        sign_in(made.new_page(), portal)
+        yield made
+        running.close()
+
+
 @pytest.fixture
-def watched(portal: Portal, browser: Any) -> Watched:
-    page = browser.new_context(locale="en-GB").new_page()
-    sign_in(page, portal)
-    return Watched(page, portal.address)
+def watched(portal: Portal, context: Any) -> Iterator[Watched]:
+    page = context.new_page()
+    yield Watched(page, portal.address)
+    page.close()
 
 
 def ask(
@@ -273,13 +292,13 @@ def test_every_other_page_shows_them_as_text(
     ):
         watched.open(path)
     for words in (
-        "<img src=x onerror=pwned=1> water",
+        TAGGED,
         "![x](http://evil.example)",
         "basin QX-052 title",
         "javascript",
     ):
         watched.open(f"/search/?{httpx.QueryParams({'q': words, 'per_document': '1'})}")
-        watched.open(f"/search/explain/?{httpx.QueryParams({'q': words})}")
+    watched.open(f"/search/explain/?{httpx.QueryParams({'q': TAGGED})}")
     watched.open("/admin/documents/document/?all=")
     watched.open("/admin/documents/collection/")
     named = [
