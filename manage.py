@@ -13,7 +13,7 @@ WITHOUT_SERVERS = {
 #: Commands about documents and searches: in a data folder without tables they begin by making these.
 ABOUT_DOCUMENTS = {
     *("create_token", "ingest", "watch", "worker", "evaluate", "golden", "tune", "space"),
-    *("check_integrity", "audit_recall", "check_bm25", "changepassword"),
+    *("check_integrity", "audit_recall", "check_bm25", "changepassword", "mcp"),
 }
 
 

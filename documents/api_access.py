@@ -34,17 +34,21 @@ def caller(request: Request) -> User:
 
 
 def visible_document(request: Request, pk: UUID) -> Document:
-    found = Document.objects.visible_to(caller(request)).select_related("collection", "uploaded_by")
+    return document_for(caller(request), pk)
+
+
+def document_for(user: User, pk: UUID) -> Document:
+    found = Document.objects.visible_to(user).select_related("collection", "uploaded_by")
     document: Document | None = found.filter(pk=pk).first()
     if document is None:
-        raise_if_deleted(request, pk)
+        raise_if_deleted(user, pk)
         raise Http404
     return document
 
 
-def raise_if_deleted(request: Request, pk: UUID) -> None:
+def raise_if_deleted(user: User, pk: UUID) -> None:
     """410 with the record of the deletion, for those who could manage the document."""
-    found = Deletion.objects.visible_to(caller(request)).select_related("deleted_by").filter(pk=pk).first()
+    found = Deletion.objects.visible_to(user).select_related("deleted_by").filter(pk=pk).first()
     if found is not None:
         raise Deleted(
             deleted_at=found.deleted_at.isoformat(),

@@ -16,6 +16,7 @@ from django.core.files.storage import Storage
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 
 from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge, room_lacking
+from documents.invisible import visible
 from documents.models import TITLE_LENGTH, Document
 from documents.parsing.detection import detect
 
@@ -23,10 +24,12 @@ FILENAME_LENGTH = 255
 SOURCE_LENGTH = 1000
 #: How long a lost database is asked whether it kept an upload.
 ASK_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
-#: Characters that turn the direction of text, hide it or are none: a name must read as what it is.
+#: Characters that turn the direction of text, hide it or are none: a file's name must read as what it is.
 INVISIBLE = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+#: What a title is without besides.
+CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\ufeff\ud800-\udfff]")
 
 
 def checked_digest(upload: File[bytes]) -> str:
@@ -116,12 +119,12 @@ def delete_file(storage: Storage, name: str | None) -> None:
 def clean_filename(name: str) -> str:
     """A name to show: the last part of the path, without control or direction characters."""
     last = PurePath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
-    visible = INVISIBLE.sub("", last).strip(" .")
-    if len(visible) > FILENAME_LENGTH:
-        stem, dot, suffix = visible.rpartition(".")
+    shown = visible(INVISIBLE.sub("", last)).strip(" .")
+    if len(shown) > FILENAME_LENGTH:
+        stem, dot, suffix = shown.rpartition(".")
         suffix = f".{suffix}" if dot and len(suffix) <= 10 else ""
-        visible = (stem if suffix else visible)[: FILENAME_LENGTH - len(suffix)] + suffix
-    return visible or "document"
+        shown = (stem if suffix else shown)[: FILENAME_LENGTH - len(suffix)] + suffix
+    return shown or "document"
 
 
 def title_from_filename(filename: str) -> str:
@@ -130,7 +133,8 @@ def title_from_filename(filename: str) -> str:
 
 
 def clean_title(title: str) -> str:
-    return " ".join(INVISIBLE.sub(" ", title).split())[:TITLE_LENGTH]
+    """On one line, without what hides in it; joiners that its script is spelled with stay."""
+    return " ".join(CONTROLS.sub(" ", visible(title)).split())[:TITLE_LENGTH]
 
 
 def clean_source(path: str) -> str:
@@ -141,5 +145,5 @@ def clean_source(path: str) -> str:
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
     """Folded, each once, in the order given."""
-    folded = (" ".join(INVISIBLE.sub(" ", tag).split()).casefold()[:50] for tag in tags)
+    folded = (" ".join(INVISIBLE.sub(" ", visible(tag)).split()).casefold()[:50] for tag in tags)
     return list(dict.fromkeys(tag for tag in folded if tag))

@@ -20,9 +20,14 @@ django_application = get_asgi_application()
 # These import models, so they have to wait for the line above.
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from portal.limits import Application, BodyLimit  # noqa: E402
+from portal.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
+from portal.mcp_door import PATHS, mcp_door  # noqa: E402
 from portal.sockets import socket_door  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {"http": BodyLimit(cast(Application, django_application)), "websocket": socket_door}
-)
+
+async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
+    door = mcp_door if scope["path"] in PATHS else cast(Application, django_application)
+    await door(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": BodyLimit(http_door), "websocket": socket_door})

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_PATHS = ("/api/", "/v1/", "/healthz/", "/metrics")
+OPENAI_PATHS = ("/v1/",)
+#: ``search.exceptions.TooManyAnswers``.
+CROWDED = "too-many-answers"
 RETRY_SECONDS = "5"
 PAGES = {400: ["400.html", "404.html"], 403: ["403.html"], 404: ["404.html"]}
 #: The base exceptions of the apps: each has ``code`` and ``status``, and reads as its message.
@@ -53,11 +56,31 @@ def problem(
     }
     if errors:
         body["errors"] = errors
-    if request.path.startswith("/v1/"):
-        # Clients made for OpenAI look here.
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        body["error"] = {"message": body["detail"], "type": kind, "param": None, "code": code or None}
+    if request.path.startswith(OPENAI_PATHS):
+        status, headers = openai_status(status, code), {**openai_headers(code), **(headers or {})}
+        body["status"], body["title"] = status, HTTPStatus(status).phrase
+        body["error"] = openai_error(status, body["detail"], code, errors)
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
+
+
+# --- For clients made for OpenAI ------------------------------------------------------------
+
+
+def openai_status(status: int, code: str) -> int:
+    """They wait and try again at 429; 503 is a failure to them."""
+    return 429 if code == CROWDED else status
+
+
+def openai_headers(code: str) -> dict[str, str]:
+    return {"Retry-After": RETRY_SECONDS} if code == CROWDED else {}
+
+
+def openai_error(status: int, detail: str, code: str, errors: dict[str, list[str]] | None) -> dict[str, Any]:
+    """OpenAI's own error object: they look for it beside the members of the problem."""
+    kind = "requests" if status == 429 else "invalid_request_error" if status < 500 else "server_error"
+    codes = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+    param = next((name for name in errors or {} if name != rest_non_field()), None)
+    return {"message": detail, "type": kind, "param": param, "code": codes.get(status, code or None)}
 
 
 # --- What REST views raise ------------------------------------------------------------------

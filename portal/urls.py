@@ -31,6 +31,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("v1/chat/completions", openai_api.ChatCompletionsView.as_view(), name="chat-completions"),
     path("v1/models", openai_api.ModelsView.as_view(), name="models"),
+    path("v1/models/<str:name>", openai_api.ModelView.as_view(), name="model"),
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),

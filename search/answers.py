@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from documents.models import Collection, Document
 from search import recording
 from search.conversations import (
+    HISTORY_TURNS,
     carried,
     conversation_for,
     conversation_touch,
@@ -21,12 +22,14 @@ from search.conversations import (
 from search.exceptions import BadRequest, NotFound
 from search.models import Answer, Conversation, Feedback
 from search.runner import runner
-from search.types import Filters
+from search.types import Filters, Turn
+from search.words import clean
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 QUESTION_LENGTH = 4000
+ANSWER_LENGTH = 8000
 WAIT_SECONDS = 120.0
 
 
@@ -37,9 +40,11 @@ def ask(
     conversation: UUID | None = None,
     collections: Sequence[str] = (),
     documents: Sequence[UUID] = (),
+    told_before: Sequence[Turn] = (),
 ) -> Answer:
     """Begin to answer. The row and the first event are there when this returns.
 
+    ``told_before`` are turns that the caller tells of, oldest first; those of a stored conversation win.
     Raises ``NotFound`` for what the user may not see, ``BadRequest``, ``TooManyAnswers``.
     """
     question = checked_question(question)
@@ -49,7 +54,7 @@ def ask(
     with transaction.atomic():
         thread = conversation_for(user, conversation, question)
         answer = Answer(conversation=thread, asked_by=user, question=question, scope=scope)
-        return begun(answer, filters, earlier(thread, user))
+        return begun(answer, filters, earlier(thread, user), given_turns(told_before))
 
 
 def regenerate(*, answer: Answer, user: User) -> Answer:
@@ -77,7 +82,7 @@ def regenerate(*, answer: Answer, user: User) -> Answer:
         return begun(again, filters, earlier(answer.conversation, user, before=answer))
 
 
-def begun(answer: Answer, filters: Filters, history: Sequence[Answer]) -> Answer:
+def begun(answer: Answer, filters: Filters, history: Sequence[Answer], given: Sequence[Turn] = ()) -> Answer:
     """``answer`` stored, with the first event of its log; it is written once that is committed.
 
     One that ``replaces`` another is asked for to be written anew, whatever is kept of the same question.
@@ -91,7 +96,7 @@ def begun(answer: Answer, filters: Filters, history: Sequence[Answer]) -> Answer
         type="started",
         payload={"conversation": str(answer.conversation_id), "question": answer.question},
     )
-    turns = told(history, user)
+    turns = told(history, user) or tuple(given)
     transaction.on_commit(lambda: runner.start(answer, user, filters, turns))
     return answer
 
@@ -129,6 +134,14 @@ def give_feedback(*, answer: Answer, rating: int, reason: str = "", category: st
         defaults={"rating": rating, "reason": reason.replace("\x00", "")[:2000], "category": category},
     )
     return given
+
+
+def given_turns(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The last of the turns that a caller tells of, each cut to what a stored one may hold at most."""
+    return tuple(
+        Turn(clean(turn.question[:QUESTION_LENGTH]), clean(turn.answer[:ANSWER_LENGTH]))
+        for turn in turns[-HISTORY_TURNS:]
+    )
 
 
 # --- What was asked for, checked --------------------------------------------------------------

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
+from documents.invisible import visible
 from documents.models import Document
 from search.exceptions import BadRequest, NotFound
 from search.log import hub
@@ -126,7 +127,7 @@ def turns(conversation: Conversation, user: User, before: Answer | None = None) 
 
 
 def told(rows: Iterable[Answer], user: User) -> tuple[Turn, ...]:
-    return tuple(Turn(row.question, readable_text(row, user)) for row in rows)
+    return tuple(Turn(row.question, visible(readable_text(row, user))) for row in rows)
 
 
 def carried(rows: Iterable[Answer], user: User) -> list[UUID]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import close_old_connections
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,10 +19,11 @@ from rest_framework.views import APIView
 from documents.api_access import AnyAccept, caller, checked
 from search import answers, log
 from search.api import finished
+from search.exceptions import NotFound
 from search.models import Answer
 from search.presentation import citation_url
 from search.representation import answer_json
-from search.types import Event
+from search.types import Event, Turn
 
 MODEL = "document-portal"
 #: When this door was opened; the field is required and says nothing else.
@@ -31,7 +34,13 @@ Read = Mapping[str, Any]
 
 class MessageSerializer(serializers.Serializer[Read]):
     role = serializers.CharField()
-    content = serializers.JSONField(help_text="A text, or a list of parts of the type text.")
+    content = serializers.JSONField(
+        default=None, allow_null=True, help_text="A text, or a list of parts of the type text."
+    )
+
+
+class StreamOptionsSerializer(serializers.Serializer[Read]):
+    include_usage = serializers.BooleanField(default=False)
 
 
 class ChatSerializer(serializers.Serializer[Read]):
@@ -40,6 +49,7 @@ class ChatSerializer(serializers.Serializer[Read]):
     model = serializers.CharField(default=MODEL)
     messages = MessageSerializer(many=True, allow_empty=False)
     stream = serializers.BooleanField(default=False)
+    stream_options = StreamOptionsSerializer(required=False, allow_null=True)
     conversation = serializers.UUIDField(required=False)
     collections = serializers.ListField(child=serializers.CharField(), required=False)
     documents = serializers.ListField(child=serializers.UUIDField(), required=False)
@@ -50,12 +60,22 @@ class ChatSerializer(serializers.Serializer[Read]):
         return messages
 
 
+#: The one model there is: the portal.
+CARD = {"id": MODEL, "object": "model", "created": MODEL_CREATED, "owned_by": "portal"}
+
+
 class ModelsView(APIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        """The one model there is: the portal."""
-        model = {"id": MODEL, "object": "model", "created": MODEL_CREATED, "owned_by": "portal"}
-        return Response({"object": "list", "data": [model]})
+        return Response({"object": "list", "data": [CARD]})
+
+
+class ModelView(APIView):
+    @extend_schema(exclude=True)
+    def get(self, request: Request, name: str) -> Response:
+        if name != MODEL:
+            raise NotFound(f"There is no model {name[:50]}, only {MODEL}.")
+        return Response(CARD)
 
 
 class ChatCompletionsView(APIView):
@@ -63,18 +83,30 @@ class ChatCompletionsView(APIView):
 
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponseBase:
-        """The last message of the user is the question; earlier ones are not read."""
+        """The last message of the user is the question; earlier turns tell what a follow-up is about."""
         given = checked(ChatSerializer, request.data)
         scope = {name: given[name] for name in ("conversation", "collections", "documents") if name in given}
-        answer = answers.ask(user=caller(request), question=question_in(given["messages"]), **scope)
+        *earlier, turn = turns_in(given["messages"])
+        answer = answers.ask(user=caller(request), question=turn.question, told_before=earlier, **scope)
         if given["stream"]:
-            return streamed(request, answer, given["model"])
+            return streamed(request, answer, given)
         return Response(completion(request, finished(answer), given["model"]))
 
 
-def question_in(messages: list[dict[str, Any]]) -> str:
+def question_in(messages: Sequence[Read]) -> str:
     spoken = (text_of(message["content"]) for message in reversed(messages) if message["role"] == "user")
     return next((text for text in spoken if text), "")
+
+
+def turns_in(messages: Sequence[Read]) -> list[Turn]:
+    """The questions of the user, each with what the assistant said to it. System and tools are not read."""
+    turns: list[Turn] = []
+    for role, text in ((message["role"], text_of(message["content"])) for message in messages):
+        if role == "user" and text:
+            turns.append(Turn(text, ""))
+        elif role == "assistant" and turns:
+            turns[-1] = replace(turns[-1], answer=f"{turns[-1].answer} {text}".strip())
+    return turns
 
 
 def text_of(content: Any) -> str:
@@ -91,12 +123,37 @@ def completion(request: Request, answer: Answer, model: str) -> dict[str, Any]:
     stored = answer_json(answer, caller(request))
     message = {
         "role": "assistant",
-        "content": stored["answer"],
+        "content": said(stored),
         "refusal": None,
         "annotations": list(evidence(request, stored)),
+        "abstained": stored["abstained"],
     }
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return {**envelope(answer, model, "chat.completion"), "choices": [choice]}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(stored)}
+    head = envelope(answer, model, "chat.completion")
+    return {**head, "choices": [choice], "usage": usage(answer)}
+
+
+def said(stored: Read) -> str:
+    """The answer's text; where there is none, that in words.
+
+    ``refusal`` stays null: clients take it for a model that declines by policy, hide the message or raise.
+    That documents hold no answer is an answer to its question; ``abstained`` tells it to programs.
+    """
+    if stored.get("abstained"):
+        return (stored.get("refusal") or {}).get("sentence") or _("The documents hold no answer to this.")
+    return str(stored.get("answer", ""))
+
+
+def finish_reason(stored: Read) -> str:
+    """``length``: this is not all that would have been said; the answer was stopped, or goes on."""
+    return "stop" if stored.get("state", Answer.State.DONE) == Answer.State.DONE else "length"
+
+
+def usage(answer: Answer) -> dict[str, int]:
+    """Tokens of the language model; none where no model was asked, or where it did not count."""
+    counted = answer.receipt.get("tokens") or {}
+    prompt, written = (int(counted.get(name) or 0) for name in ("prompt", "completion"))
+    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
 
 
 def envelope(answer: Answer, model: str, kind: str) -> dict[str, Any]:
@@ -139,16 +196,18 @@ def annotation(request: Request, citation: dict[str, Any], start: int, end: int)
 # --- A streamed answer ----------------------------------------------------------------------
 
 
-def streamed(request: Request, answer: Answer, model: str) -> HttpResponseBase:
+def streamed(request: Request, answer: Answer, given: Read) -> HttpResponseBase:
     close_old_connections()
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingHttpResponse(
-        chunks(request, answer, model), content_type="text/event-stream", headers=headers
-    )
+    with_usage = (given.get("stream_options") or {}).get("include_usage", False)
+    frames = chunks(request, answer, given["model"], with_usage=with_usage)
+    return StreamingHttpResponse(frames, content_type="text/event-stream", headers=headers)
 
 
-async def chunks(request: Request, answer: Answer, model: str) -> AsyncIterator[bytes]:
+async def chunks(request: Request, answer: Answer, model: str, *, with_usage: bool) -> AsyncIterator[bytes]:
     head = envelope(answer, model, "chat.completion.chunk")
+    if with_usage:
+        head["usage"] = None  # in every chunk but the last, which has nothing else
     yield line(delta(head, {"role": "assistant", "content": ""}))
     told = Told()
     async for event in log.follow(answer.pk, 0, caller(request)):
@@ -156,11 +215,19 @@ async def chunks(request: Request, answer: Answer, model: str) -> AsyncIterator[
             yield line(delta(head, {"content": text}))
         if event.type == "done":
             found = list(evidence(request, event.payload)) if event.payload else []
-            yield line(delta(head, {"annotations": found}))
-            yield line(delta(head, {}, finish_reason="stop"))
+            abstained = event.payload.get("abstained", False)
+            yield line(delta(head, {"annotations": found, "abstained": abstained}))
+            yield line(delta(head, {}, finish_reason=finish_reason(event.payload)))
         elif event.type == "error":
-            yield line({"error": {"message": event.payload["detail"], "type": "server_error"}})
+            yield line({"error": stream_error(event.payload)})
+    if with_usage:
+        counted = await log.in_database(lambda: usage(Answer.objects.get(pk=answer.pk)))
+        yield line({**head, "choices": [], "usage": counted})
     yield b"data: [DONE]\n\n"
+
+
+def stream_error(problem: Read) -> dict[str, Any]:
+    return {"message": problem["detail"], "type": "server_error", "code": problem.get("code"), "param": None}
 
 
 class Told:
@@ -182,7 +249,7 @@ class Told:
             self.sentences.append(event.payload["text"])
             self.sure = self.sure or event.payload["supported"]
         elif event.type == "done":
-            return self._rest_of(event.payload.get("answer", ""))
+            return self._rest_of(said(event.payload))
         return self._rest_of(" ".join(self.sentences)) if self.sure else ""
 
     def _rest_of(self, text: str) -> str:
@@ -192,8 +259,9 @@ class Told:
         return rest
 
 
-def delta(head: dict[str, Any], change: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
-    return {**head, "choices": [{"index": 0, "delta": change, "finish_reason": finish_reason}]}
+def delta(head: Read, change: Read, finish_reason: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": change, "logprobs": None, "finish_reason": finish_reason}
+    return {**head, "choices": [choice]}
 
 
 def line(payload: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -12,13 +12,16 @@ from django.contrib.auth.models import User
 from django.contrib.humanize.templatetags.humanize import ordinal
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from documents.highlight import Piece, cut
+from documents.invisible import visible
 from documents.models import Document
 from search.models import Answer
 from search.navigation import address
+from search.rendering import rendered
 from search.representation import answer_json
 from search.types import Hit, SearchResult
 from search.why import Trace, TracedPassage
@@ -163,7 +166,11 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
     """The stored answer as the API has it, with addresses, and each sentence with its citations."""
     stored = answer_json(answer, reader)
     citations = [
-        {**citation, "url": citation_url(citation) if citation["document"] else ""}
+        {
+            **citation,
+            "quote": visible(citation["quote"]),
+            "url": citation_url(citation) if citation["document"] else "",
+        }
         for citation in stored["citations"]
     ]
     by_number = {citation["n"]: citation for citation in citations}
@@ -171,12 +178,37 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
         {**sentence, "cited": [by_number[n] for n in sentence["citations"] if n in by_number]}
         for sentence in stored["sentences"]
     ]
+    markdown = markdown_documents(citations)
+    for sentence in sentences:
+        sentence["html"] = sentence_html(sentence, markdown)
     return {
         **stored,
         "citations": citations,
         "sentences": sentences,
         "closest": [shown_passage(each) for each in (stored["refusal"] or {}).get("closest", [])],
     }
+
+
+def markdown_documents(citations: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of those cited documents whose text is Markdown."""
+    ids = [citation["document"]["id"] for citation in citations if citation["document"]]
+    return {
+        str(document.pk)
+        for document in Document.objects.filter(pk__in=ids)
+        if document.shown_kind == "markdown"
+    }
+
+
+def sentence_html(sentence: Mapping[str, Any], markdown: Collection[str]) -> SafeString:
+    """A quote is Markdown where its document is; what a model said in its own words always is."""
+    said = visible(sentence["text"]).split()
+    origins = [
+        each["document"]["id"]
+        for each in sentence["cited"]
+        if each["document"] and each["quote"].split() == said
+    ]
+    is_markdown = all(document in markdown for document in origins)
+    return rendered(sentence["text"], markdown=is_markdown, span=sentence.get("span"))
 
 
 def shown_passage(passage: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from documents.invisible import visible
 from documents.sentences import sentences
 from search.tokens import MESSAGE_TOKENS, estimate, of_messages
 from search.types import GenerationRequest, Source, Turn
@@ -91,10 +92,13 @@ def history(turns: Sequence[Turn], tokens: int) -> list[Message]:
 
 
 def fenced(sources: Sequence[Source], fence: str, tokens: int) -> dict[int, str]:
-    """Sources by number, each between its own two fence lines: the best, the last cut where room ends."""
+    """Sources by number, each between its own two fence lines: the best, the last cut where room ends.
+
+    What hides in a text is taken out first, so that what it hid in cannot become the marker.
+    """
     blocks: dict[int, str] = {}
     for source in sources:
-        text = source.hit.text.replace(fence, "")
+        text = visible(source.hit.text).replace(fence, "")
         frame = estimate(f"\n\n{block(source, '', fence)}")
         kept = to_sentences(text, tokens - frame)
         if not kept and not blocks:
@@ -109,7 +113,7 @@ def fenced(sources: Sequence[Source], fence: str, tokens: int) -> dict[int, str]
 
 
 def block(source: Source, text: str, fence: str) -> str:
-    title = " › ".join((source.hit.document_title, *source.hit.heading)).replace(fence, "")
+    title = visible(" › ".join((source.hit.document_title, *source.hit.heading))).replace(fence, "")
     begins, ends = f"<<<{fence} source [{source.n}] begins>>>", f"<<<{fence} source ends>>>"
     return f"{begins}\n{' '.join(title.split())}\n{text}\n{ends}"
 

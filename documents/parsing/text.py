@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from documents.exceptions import UnreadableDocument
+from documents.invisible import visible
 from documents.parsing.detection import wide_encoding
 from documents.parsing.types import Block, BlockKind, ParsedDocument, ParsedPage, Report, unheard
 
@@ -69,8 +70,8 @@ def read_text(path: str) -> str:
 
 
 def unusable_removed(text: str) -> str:
-    """The text without control characters and the like, with ``\\n`` as its only line ending."""
-    return _UNWANTED.sub("", _NEWLINES.sub("\n", text))
+    """The text without control characters, without what hides in it, with ``\\n`` as its only line ending."""
+    return visible(_UNWANTED.sub("", _NEWLINES.sub("\n", text)))
 
 
 def decode(content: bytes) -> str:

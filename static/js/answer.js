@@ -63,11 +63,11 @@ const handlers = {
   },
   token(view, event) {
     tell(view, "");
-    draft(view).textContent += event.text;
+    draft(view).textContent = visible(draft(view).textContent + event.text);
   },
   sentence(view, event) {
     tell(view, "");
-    const rest = withoutSentence(draft(view).textContent, event.text);
+    const rest = withoutSentence(draft(view).textContent, visible(event.text));
     draft(view).before(sentence(view, event), " ");
     draft(view).textContent = rest;
   },
@@ -208,8 +208,13 @@ function announce(text) {
 function make(name, className, text = "") {
   const element = document.createElement(name);
   if (className) element.className = className;
-  element.textContent = text;
+  element.textContent = visible(text);
   return element;
+}
+
+/** Without what hides in text or turns it, until the server shows the whole answer (documents/invisible.py). */
+function visible(text) {
+  return text.replace(/[\u00ad\u200b\u2060-\u206f\u202a-\u202e\ufeff\u{e0000}-\u{e007f}]/gu, "");
 }
 
 // --- The form -----------------------------------------------------------------------------------

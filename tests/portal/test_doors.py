@@ -19,7 +19,7 @@ from django.test import Client
 from portal.accounts.services import token_create
 from portal.sockets import from_same_origin, socket_door
 
-HEAVY = ("torch", "onnxruntime", "sentence_transformers", "openai", "transformers")
+HEAVY = ("torch", "onnxruntime", "sentence_transformers", "openai", "transformers", "mcp", "mcp_types")
 
 
 def test_the_schema_is_valid_openapi() -> None:

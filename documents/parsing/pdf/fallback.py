@@ -12,6 +12,7 @@ from pypdf.errors import DependencyError
 from pypdf.generic import Destination
 
 from documents.exceptions import UnreadableDocument
+from documents.invisible import visible
 from documents.parsing.pdf.catalog import FAILURES, open_reader
 from documents.parsing.pdf.outline import MAX_DEPTH, MAX_ENTRIES, tidy_label
 from documents.parsing.text import paragraphs
@@ -72,7 +73,7 @@ def _page(reader: PdfReader, index: int, titles: dict[str, int], label: str) -> 
         text = reader.pages[index].extract_text()
     except FAILURES:
         text = ""
-    text = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    text = visible(_UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))).strip()
     return ParsedPage(index + 1, text, tuple(_blocks(text, titles)), label=label)
 
 

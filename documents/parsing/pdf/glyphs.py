@@ -17,6 +17,7 @@ from itertools import pairwise
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
+from documents.invisible import HIDDEN, visible
 from documents.parsing.pdf.right_to_left import in_reading_order
 from documents.parsing.types import Box
 
@@ -155,7 +156,7 @@ class _Reader:
         self.rect = raw.FS_RECTF()
         self.to_rect = ctypes.byref(self.rect)
         self.text = in_reading_order(_page_text(textpage), self._left_of)
-        self.is_clean = not _UNCLEAN.search(self.text)
+        self.is_clean = not (_UNCLEAN.search(self.text) or HIDDEN.search(self.text))
         self.to_display = to_display
         self.matrix = raw.FS_MATRIX()
         self.font_name = ctypes.create_string_buffer(128)
@@ -175,7 +176,7 @@ class _Reader:
     def _words(self, start: int, end: int) -> list[_Word]:
         words: list[_Word] = []
         for found in _WORD.finditer(self.text, start, end):
-            text = found[0] if self.is_clean else found[0].translate(_CLEAN)
+            text = found[0] if self.is_clean else visible(found[0].translate(_CLEAN))
             if text:
                 first, last = found.start(), found.end() - 1
                 words.append((text, first, last, self._word_box(first, last)))
