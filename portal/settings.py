@@ -34,6 +34,9 @@ LLM_BASE_URL = env.text("LLM_BASE_URL")
 LLM_API_KEY = env.text("LLM_API_KEY")
 LLM_MODEL = env.text("LLM_MODEL")
 LLM_TIMEOUT_SECONDS = env.integer("LLM_TIMEOUT_SECONDS", 60, minimum=1)
+CACHE_TTL_SECONDS = env.integer("CACHE_TTL_SECONDS", 24 * 60 * 60)
+CACHE_WARMING = env.boolean("CACHE_WARMING", default=True)
+SEMANTIC_CACHE_THRESHOLD = env.share("SEMANTIC_CACHE_THRESHOLD", 0.0)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 
 #: Both servers are outside, or both are embedded: half of each is refused at boot (checks).

@@ -32,6 +32,7 @@ def search_json(result: SearchResult, *, facets: Facets | None = None, raw: bool
         "mode": result.request.mode,
         "degraded": list(result.degraded),
         "took_ms": result.took_ms,
+        "cached": result.cached,
         "suggestion": result.suggestion,
         "results": [hit_json(hit) for hit in result.hits],
     }
@@ -131,6 +132,7 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "citations": citations,
         "timings": answer.timings,
         "settings": answer.settings,
+        "cached": "cached" in answer.settings,
         "error": answer.error,
         "scope": answer.scope,
         "created_at": answer.created_at.isoformat(),

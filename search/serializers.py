@@ -174,6 +174,7 @@ class SearchSerializer(serializers.Serializer[Read]):
     mode = serializers.ChoiceField(choices=get_args(Mode))
     degraded = serializers.ListField(child=serializers.CharField(), help_text="What was missing.")
     took_ms = serializers.FloatField()
+    cached = serializers.BooleanField(help_text="Found before, and nothing has changed since.")
     suggestion = serializers.CharField(allow_null=True, help_text="The query as it may have been meant.")
     results = HitSerializer(many=True)
     facets = FacetsSerializer(required=False, help_text="With facets=true.")
@@ -236,6 +237,7 @@ class AnswerSerializer(serializers.Serializer[Read]):
     sentences = SentenceSerializer(many=True)
     citations = CitationSerializer(many=True)
     timings = serializers.DictField(child=serializers.FloatField())
+    cached = serializers.BooleanField(help_text="Given before, and nothing has changed since.")
     created_at = serializers.DateTimeField()
 
 
