@@ -185,7 +185,11 @@ INTEGRITY_CHECKS = [
     "search.integrity.CHECKS",
 ]
 #: What the workers' sweep calls: dotted path → seconds between two calls.
-PERIODIC = {"search.golden.sweep": 60, "search.audit.daily": 24 * 60 * 60}
+PERIODIC = {
+    "search.golden.sweep": 60,
+    "search.warming.sweep": 15,
+    "search.audit.daily": 24 * 60 * 60,
+}
 
 # --- People ---------------------------------------------------------------------------------
 

@@ -66,6 +66,18 @@ def steps(
             keep(place, Given(outcome, sources.evidence), row)
 
 
+def prepare(question: str, user: User, filters: Filters) -> bool:
+    """Keep the answer for whoever asks next, stored nowhere else; whether that was needed."""
+    place = place_of(question, user, filters)
+    if place.key is None or caching.fetch("answers", place.key) is not None:
+        return False
+    *before, outcome = pipeline.answer_pieces(question=question, user=user, filters=filters)
+    assert isinstance(outcome, Outcome)
+    announced = [step.evidence for step in before if isinstance(step, Sources)]
+    keep(place, Given(outcome, announced[-1] if announced else ()), row=None)
+    return True
+
+
 def place_of(question: str, user: User, filters: Filters) -> Place:
     """Asked before the answer begins, so that no change is overlooked."""
     corpus = caching.corpus_now(user, filters)

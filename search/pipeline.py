@@ -102,14 +102,16 @@ def search(*, request: SearchRequest, user: User) -> SearchResult:
     with looked_up("results", key, PATIENCE_SECONDS) as value:
         result = found_before(value, request, user, watch) if value else None
         if result is None:
-            result = suggesting(found(request, user, watch), user, watch)
+            result = found_now(request, user, watch)
             store("results", key, packed(result))
     remember(request, user)
     return result
 
 
-def suggesting(result: SearchResult, user: User, watch: Stopwatch) -> SearchResult:
-    """With other words where a word of the query is in none of the results."""
+def found_now(request: SearchRequest, user: User, watch: Stopwatch | None = None) -> SearchResult:
+    """With other words suggested, where a word of the query is in none of the results."""
+    watch = watch or Stopwatch()
+    result = found(request, user, watch)
     return suggested(result, user, watch) if is_poor(result) else result
 
 
