@@ -1,15 +1,15 @@
-"""``python -m benchmarks.semantic_cache FOLDER…``: from which cosine on may a question get another one's answer?
+"""``python -m benchmarks.semantic_cache FOLDER…``: from which cosine on may a question get another's answer?
 
-Reads ``questions.jsonl`` of each folder; those of one folder are in one cache, as a search looks through one corpus.
-Two kinds of lookups, with and without the guard of ``search.semantic``:
+Reads ``questions.jsonl`` of each folder; those of one folder are in one cache, as a search looks through one
+corpus. Two kinds of lookups, with and without the guard of ``search.semantic``:
 
-- *wrong*: every question, with all others of its folder in the cache. A hit on one with another answer is wrong.
-  And every question with one of its words exchanged for a word of another question ("tackles" for "sacks"), with the
-  folder's questions in the cache: any hit is wrong.
-- *useful*: rewordings of every question, made by rule as no data holds real ones (``REWORDINGS``), with the folder's
-  questions in the cache. A hit on the question itself is useful, one on another is wrong.
+- *wrong*: every question, with all others of its folder in the cache: a hit on one with another answer is wrong.
+  And every question with one of its words exchanged for a word of another question ("tackles" for "sacks"),
+  with the folder's questions in the cache: any hit is wrong.
+- *useful*: rewordings of every fourth question, made by rule as no data holds real ones (``REWORDINGS``), with
+  the folder's questions in the cache. A hit on the question itself is useful, one on another is wrong.
 
-Prints a Markdown table and the lowest threshold at which at most 0.5 % of the lookups of each kind are wrong hits.
+Prints Markdown tables and the lowest threshold at which at most 0.5 % of the lookups of each kind are wrong hits.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ THRESHOLDS = (0.75, 0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 ALLOWED = 0.005
 SHORTEST = 4
 BATCH = 256
+#: Rewordings are made of each so many-th question.
+EVERY = 4
 
 Vectors = NDArray[np.float32]
 #: Cosines of lookups (rows) with what is in the cache (columns), -1 where the guard refuses.
@@ -134,44 +136,50 @@ def measure(sets: Sequence[Sequence[Asked]], guarded: bool) -> Counts:
     counts: Counts = {}
     for asked in sets:
         texts = [each.text for each in asked]
-        kinds = {"another question": texts, "one word exchanged": exchanged(texts)}
-        kinds |= {name: [reword(text) for text in texts] for name, reword in REWORDINGS.items()}
-        for kind, lookups in kinds.items():
-            nearest = cosines(lookups, texts, guarded)
-            if kind == "another question":
-                np.fill_diagonal(nearest, -1)
-            add(counts.setdefault(kind, {}), kind, asked, nearest)
+        others = cosines(texts, texts, guarded)
+        np.fill_diagonal(others, -1)
+        add(counts.setdefault("another question", {}), asked, asked, others)
+        # What is asked for has no answer that any other question has.
+        changed = [Asked(text, "") for text in exchanged(texts)]
+        add(counts.setdefault("one word exchanged", {}), changed, asked, found(changed, texts, guarded))
+        for name, reword in REWORDINGS.items():
+            reworded = [Asked(reword(each.text), each.answer) for each in asked[::EVERY]]
+            add(counts.setdefault(name, {}), reworded, asked, found(reworded, texts, guarded))
     return counts
 
 
-def add(counts: dict[float, tuple[int, int, int]], kind: str, asked: Sequence[Asked], nearest: Table) -> None:
+def found(lookups: Sequence[Asked], texts: Sequence[str], guarded: bool) -> Table:
+    return cosines([each.text for each in lookups], texts, guarded)
+
+
+def add(
+    counts: dict[float, tuple[int, int, int]],
+    lookups: Sequence[Asked],
+    asked: Sequence[Asked],
+    nearest: Table,
+) -> None:
     best = nearest.argmax(axis=1)
     scores = nearest.max(axis=1)
     for threshold in THRESHOLDS:
-        right = wrong = 0
-        for row, (column, score) in enumerate(zip(best, scores, strict=True)):
-            if score < threshold:
-                continue
-            same = asked[row].answer == asked[column].answer and kind != "one word exchanged"
-            right, wrong = right + same, wrong + (not same)
+        hits = [(row, best[row]) for row in np.where(scores >= threshold)[0]]
+        right = sum(lookups[row].answer == asked[column].answer for row, column in hits)
         before = counts.get(threshold, (0, 0, 0))
-        counts[threshold] = (before[0] + len(asked), before[1] + right, before[2] + wrong)
+        counts[threshold] = (before[0] + len(lookups), before[1] + right, before[2] + len(hits) - right)
 
 
 def cosines(lookups: Sequence[str], kept: Sequence[str], guarded: bool) -> Table:
     from search.semantic import gist
 
-    found: Table = embedded(lookups) @ embedded(kept).T
+    near: Table = embedded(lookups) @ embedded(kept).T
     if guarded:
-        ours, theirs = [gist(text) for text in lookups], [gist(text) for text in kept]
-        refuse(found, ours, theirs)
-    return found
+        refuse(near, [gist(text) for text in lookups], [gist(text) for text in kept])
+    return near
 
 
-def refuse(found: Table, ours: Sequence[Gist], theirs: Sequence[Gist]) -> None:
-    for row, column in zip(*np.where(found >= THRESHOLDS[0]), strict=True):
+def refuse(near: Table, ours: Sequence[Gist], theirs: Sequence[Gist]) -> None:
+    for row, column in zip(*np.where(near >= THRESHOLDS[0]), strict=True):
         if not theirs[column].fits(ours[row]):
-            found[row, column] = -1
+            near[row, column] = -1
 
 
 _vectors: dict[str, Vectors] = {}

@@ -1,4 +1,4 @@
-"""Answers that were given before: the same question, of somebody who sees the same documents in the same state.
+"""Answers that were given before, to the same question of somebody who sees the same documents.
 
 Only retrieval and generation are saved. Whoever asks gets an answer of their own, with its log and citations.
 """
@@ -45,7 +45,7 @@ def steps(
     should_stop: Callable[[], bool],
     fresh: bool = False,
 ) -> Iterator[Step]:
-    """As ``pipeline.answer_pieces``, or as it went before. What is new is kept, with its text left in ``row``.
+    """As ``pipeline.answer_pieces``, or as it went before. What is new is kept; its text stays in ``row``.
 
     ``fresh`` asks again, and what comes takes the place of what was kept.
     """

@@ -1,10 +1,10 @@
-"""What was computed before, kept in Redis for those who would get the same: keys, values, one computation at a time.
+"""What was computed before, kept in Redis for those who would get the same: keys, values, leases.
 
-A key is a digest of all that decides a result: the collections that the asker may see within the filters, each
-with its ``corpus_version``, what was asked, and the code, models and settings that answer it. Versions are read
-before the search begins, so what a change overtook lies under a key that nobody asks for any more. Values are JSON
-and hold no text of any document: keys of passages, places, scores. Whoever reads one fetches the passages
-again through ``visible_to``.
+A key is a digest of all that decides a result: the collections that the asker may see within the filters,
+each with its ``corpus_version``, what was asked, and the code, models and settings that answer it. Versions
+are read before the search begins, so what a change overtook lies under a key that nobody asks for any more.
+Values are JSON and hold no text of any document: keys of passages, places, scores. Whoever reads one
+fetches the passages again through ``visible_to``.
 
 Redis may be gone: then everything is computed, and after a failure nothing is sent there for a while.
 """
@@ -55,7 +55,7 @@ LEASE_SECONDS = 30
 LOOK_SECONDS = 0.02
 #: Settings that begin so shape results and answers; keys to somebody's door do not.
 SHAPING = ("ANSWER_", "EMBEDDING_", "LLM_", "NLI_", "RERANKER_")
-SECRET = "_KEY"
+DOOR_KEY = "_KEY"
 #: A lease is given up by whoever holds it, and by nobody else.
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
@@ -104,7 +104,7 @@ def produced_by() -> JSON:
         "settings": {
             name: getattr(settings, name)
             for name in dir(settings)
-            if name.startswith(SHAPING) and not name.endswith(SECRET)
+            if name.startswith(SHAPING) and not name.endswith(DOOR_KEY)
         },
     }
 

@@ -1,4 +1,4 @@
-"""Answers as they are kept: passages by key, quotes by place, sentences by what they quote. No text of a document.
+"""Answers as they are kept: passages by key, quotes by place, sentences by what they quote. No text.
 
 Sentences in words of their own are those of the stored answer (``row``), where a deletion wipes them. So an
 answer whose asker has deleted it is not given to others any more.
@@ -34,7 +34,7 @@ class Given:
 
 
 def packed(given: Given, row: UUID | None) -> JSON | None:
-    """What is kept of an answer that is stored in ``row``, or in none. None when it is not to be given again."""
+    """What is kept of an answer that is stored in ``row``, or in none. None: it is not to be given again."""
     outcome = given.outcome
     quoted = all(is_quoted(sentence, outcome.evidence) for sentence in outcome.sentences)
     if is_passing(outcome) or (row is None and (not quoted or "prompt" in outcome.receipt)):

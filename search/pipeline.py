@@ -27,8 +27,8 @@ from search.recent import remember
 from search.reranking.base import Reranker
 from search.reranking.files import RerankerUnavailable
 from search.reranking.registry import reranker_for, reranker_name
-from search.retrieval import ask, retrieve
 from search.results import marked, packed, ranked_of, unpacked
+from search.retrieval import ask, retrieve
 from search.rewriting import standalone
 from search.sheet import Sheet
 from search.spelling import suggestion

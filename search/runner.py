@@ -121,9 +121,7 @@ class Runner:
         """Begin in the background; the log has its first entry already."""
         with self._lock:
             self._stops[answer.pk] = stop = threading.Event()
-            self._futures[answer.pk] = self._pool.submit(
-                self._run, answer, user, filters, history, stop
-            )
+            self._futures[answer.pk] = self._pool.submit(self._run, answer, user, filters, history, stop)
             if not self._beating:
                 self._beating = True
                 threading.Thread(target=self._beat, name="answer-heartbeat", daemon=True).start()

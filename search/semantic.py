@@ -1,8 +1,8 @@
 """Questions that ask the same in other words. Off unless ``SEMANTIC_CACHE_THRESHOLD`` is set.
 
-Nearness of meaning is not enough: "the capacity of pump P-101" is as near to that of P-103 as any other wording.
-So numbers and names of each question have to be among the words of the other, and both ask for the same kind of
-thing. What that lets through was measured (``benchmarks.semantic_cache``).
+Nearness of meaning is not enough: "the capacity of pump P-101" is as near to that of P-103 as any other
+wording. So numbers and names of each question have to be among the words of the other, and both ask for the
+same kind of thing. What that lets through was measured (``benchmarks.semantic_cache``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Popular questions, asked again after documents changed, while nobody needs the machine for anything else.
 
-A question is popular among those who see the same: it is counted for them alone, asked with the rights of one of
-them, and kept where only they find it. No language model is asked.
+A question is popular among those who see the same: it is counted for them alone, asked with the rights of one
+of them, and kept where only they find it. No language model is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache as memoised
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -122,7 +123,7 @@ def popular_searches() -> Iterator[Ask]:
             entry.text, filters=Filters(collections=entry.collections), **(entry.options or {})
         )
         counts[corpus, request] += 1
-        asks.setdefault((corpus, request), lambda request=request, user=user: search_again(request, user))
+        asks.setdefault((corpus, request), partial(search_again, request, user))
     yield from (asks[each] for each in most(counts))
 
 
@@ -131,8 +132,8 @@ def popular_answers() -> Iterator[Ask]:
     if pipeline.get_generator().remote:
         return
     lately = Answer.objects.filter(created_at__gt=timezone.now() - WEEK, state=Answer.State.DONE)
-    rows = lately.order_by().values_list("question", "scope", "asked_by").annotate(times=Count("pk"))
-    rows = list(rows.order_by("-times")[:LOOKED_AT])
+    asked = lately.order_by().values_list("question", "scope", "asked_by").annotate(times=Count("pk"))
+    rows = list(asked.order_by("-times")[:LOOKED_AT])
     counts: Counter[Hashable] = Counter()
     asks: dict[Hashable, Ask] = {}
     people, corpus_of = users(asker for _, _, asker, _ in rows), memoised(corpus_seen)
@@ -142,12 +143,7 @@ def popular_answers() -> Iterator[Ask]:
         if user is None or not (corpus := corpus_of(user, filters.collections)):
             continue
         counts[corpus, question, filters] += times
-        asks.setdefault(
-            (corpus, question, filters),
-            lambda question=question, user=user, filters=filters: answer_cache.prepare(
-                question, user, filters
-            ),
-        )
+        asks.setdefault((corpus, question, filters), partial(answer_cache.prepare, question, user, filters))
     yield from (asks[each] for each in most(counts))
 
 

@@ -23,7 +23,7 @@ from search.models import Answer, Calibration
 from search.representation import answer_json
 from search.runner import runner
 from search.types import DraftSentence, Event, Filters, GenerationRequest, Piece, Token
-from tests.search.examples import HERONS, TRAMS
+from tests.search.examples import HERONS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUESTION = "Who founded the observatory at Lake Ormund?"
@@ -127,7 +127,9 @@ def test_a_repeated_question_gets_a_whole_answer_of_its_own(
 def test_a_passage_joined_of_several_is_joined_again(
     collection: Collection, alice: User, make_document: Callable[..., Document], untouched: Callable[[], None]
 ) -> None:
-    line = "The pump of hall {} was tested by Anders Lindqvist on a rainy morning and found to leak a little. "
+    line = (
+        "The pump of hall {} was tested by Anders Lindqvist on a rainy morning and found to leak a little. "
+    )
     make_document(collection, "".join(line.format(number) for number in range(1, 60)), title="Pumps")
     first = answered(alice, "Which pump was tested by Anders Lindqvist on a rainy morning?")
     untouched()
@@ -136,9 +138,7 @@ def test_a_passage_joined_of_several_is_joined_again(
     assert told(second, alice) == told(first, alice)
 
 
-def test_an_abstention_is_given_again(
-    herons: Document, alice: User, untouched: Callable[[], None]
-) -> None:
+def test_an_abstention_is_given_again(herons: Document, alice: User, untouched: Callable[[], None]) -> None:
     question = "What is the capital of Zorbonia?"
     first = answered(alice, question)
     untouched()
@@ -191,9 +191,7 @@ def test_what_did_not_go_well_is_not_kept(
     assert kept() == []
 
 
-def test_a_stopped_answer_is_not_kept(
-    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_answer_is_not_kept(herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "get_generator", lambda: FakeGenerator(pause=0.05))
     answer = answers.ask(user=alice, question=QUESTION)
     answers.stop(answer=answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -335,7 +335,7 @@ def test_who_computes_and_fails_lets_the_next_one_compute(db: Any) -> None:
 
 
 @pytest.fixture
-def gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def gone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
 
     def connection(alias: str) -> Any:
@@ -343,7 +343,7 @@ def gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         raise RedisGone("gone")
 
     monkeypatch.setattr(caching, "get_redis_connection", connection)
-    yield asked
+    return asked
 
 
 def test_without_redis_everything_is_computed(herons: Document, alice: User, gone: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Popular questions are asked again after a change: of those who see the same, once it is quiet, behind documents."""
+"""Popular questions are asked again after a change: once it is quiet, and behind documents."""
 
 from __future__ import annotations
 
@@ -126,9 +126,7 @@ def answer_steps(user: User) -> list[Any]:
     return list(answer_cache.steps(row=row, question=QUESTION, user=user, filters=Filters(), **given))
 
 
-def test_no_language_model_is_asked(
-    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_language_model_is_asked(herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_before(alice)
     monkeypatch.setattr(pipeline, "get_generator", FakeGenerator)
     assert warming.warm() == warming.Warmed(asked=0)
@@ -184,9 +182,7 @@ def test_it_gives_way_to_documents(
     assert jobs() == [tasks.IDLE]
 
 
-def test_it_ends_when_its_time_is_up(
-    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ends_when_its_time_is_up(herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     searched(alice)
     searched(alice)
     document_update(document=herons, tags=["birds"])
@@ -195,7 +191,9 @@ def test_it_ends_when_its_time_is_up(
 
 
 @pytest.mark.parametrize("off", [{"CACHE_WARMING": False}, {"CACHE_TTL_SECONDS": 0}])
-def test_it_can_be_switched_off(herons: Document, settings: Any, off: dict[str, Any], clock: list[float]) -> None:
+def test_it_can_be_switched_off(
+    herons: Document, settings: Any, off: dict[str, Any], clock: list[float]
+) -> None:
     for name, value in off.items():
         setattr(settings, name, value)
     warming.sweep()
