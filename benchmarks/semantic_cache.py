@@ -3,13 +3,13 @@
 Reads ``questions.jsonl`` of each folder; those of one folder are in one cache, as a search looks through one
 corpus. Two kinds of lookups, with and without the guard of ``search.semantic``:
 
-- *wrong*: every question, with all others of its folder in the cache: a hit on one with another answer is wrong.
-  And every question with one of its words exchanged for a word of another question ("tackles" for "sacks"),
-  with the folder's questions in the cache: any hit is wrong.
-- *useful*: rewordings of every fourth question, made by rule as no data holds real ones (``REWORDINGS``), with
-  the folder's questions in the cache. A hit on the question itself is useful, one on another is wrong.
+- *wrong*: every question, with all others of its folder in the cache: a hit on one with another answer is
+  wrong. And every question with one of its words exchanged for a word of another question ("tackles" for
+  "sacks"), with the folder's questions in the cache: any hit is wrong.
+- *useful*: rewordings of every fourth question, made by rule as no data holds real ones (``REWORDINGS``),
+  with the folder's questions in the cache. A hit on the question itself is useful, one on another is wrong.
 
-Prints Markdown tables and the lowest threshold at which at most 0.5 % of the lookups of each kind are wrong hits.
+Prints Markdown tables, and the lowest threshold at which at most 0.5 % of the lookups of each kind are wrong.
 """
 
 from __future__ import annotations
