@@ -37,7 +37,7 @@ def packed(given: Given, row: UUID | None) -> JSON | None:
     """What is kept of an answer that is stored in ``row``, or in none. None: it is not to be given again."""
     outcome = given.outcome
     quoted = all(is_quoted(sentence, outcome.evidence) for sentence in outcome.sentences)
-    if is_passing(outcome) or (row is None and (not quoted or "prompt" in outcome.receipt)):
+    if is_passing(outcome) or (row is None and (not quoted or outcome.receipt.get("prompt"))):
         return None
     return {
         "row": str(row) if row else None,
@@ -50,7 +50,7 @@ def packed(given: Given, row: UUID | None) -> JSON | None:
         ],
         "refusal": refusal_json(outcome.refusal) if outcome.refusal else None,
         "settings": outcome.settings,
-        "receipt": {} if row else outcome.receipt,
+        "receipt": {} if row else without_question(outcome.receipt),
     }
 
 
@@ -74,6 +74,11 @@ def evidence_json(evidence: Evidence) -> list[Any]:
     first = evidence.hit.chunk_id
     others = [part.chunk_id for part in evidence.hit.parts if part.chunk_id != first]
     return [evidence.n, evidence.start, evidence.end, [first, *others]]
+
+
+def without_question(receipt: JSON) -> JSON:
+    """The question as it was looked for may quote a document; whoever asks brings it along."""
+    return {name: value for name, value in receipt.items() if name != "standalone"}
 
 
 def refusal_json(refusal: Refusal) -> JSON:
@@ -147,7 +152,7 @@ def row_of(value: JSON) -> Answer | None:
     if value["row"] is None:
         return None
     row = Answer.objects.filter(pk=value["row"], state=Answer.State.DONE).first()
-    if row is None:
+    if row is None or row.receipt.get("withdrawn"):
         raise Gone
     return row
 
