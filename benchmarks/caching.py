@@ -1,8 +1,9 @@
-"""``python -m benchmarks.caching FOLDER [N]``: what a search and an answer take that are kept, and that are not.
+"""``python -m benchmarks.caching FOLDER [N]``: what a search and an answer take, kept and not kept.
 
-Ingests what the folder's ``corpus/`` holds (once), then asks N of its questions (40) twice each, in this process
-and one after the other: a search through the pipeline, and an answer with all that is stored of it. Before the
-first of each two nothing is kept of it, not even the vector of its question. Prints a Markdown table.
+Ingests what the folder's ``corpus/`` holds (once), then asks N of its questions (40) twice each, in this
+process and one after the other: a search through the pipeline, and an answer with all that is stored of it.
+Before the first of each two nothing is kept of it, not even the vector of its question. Prints a Markdown
+table.
 """
 
 from __future__ import annotations

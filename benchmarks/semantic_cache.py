@@ -35,6 +35,7 @@ THRESHOLDS = (0.75, 0.80, 0.85, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 ALLOWED = 0.005
 SHORTEST = 4
 BATCH = 256
+ASKING = frozenset("who whom whose what which when where why how many much no not never none".split())  # noqa: SIM905
 #: Rewordings are made of each so many-th question.
 EVERY = 4
 
@@ -60,12 +61,11 @@ def polite(text: str) -> str:
 
 
 def telegram(text: str) -> str:
-    """Without words that mean nothing by themselves, but for the one that asks."""
-    from search.semantic import ASKING, NEGATIONS
+    """Without words that mean nothing by themselves, but for those that ask."""
     from search.words import STOP_WORDS, words
 
-    kept = (STOP_WORDS - ASKING - NEGATIONS) - {"many", "much"}
-    return " ".join(word for word in words(text) if word.casefold() not in kept)
+    dropped = STOP_WORDS - ASKING
+    return " ".join(word for word in words(text) if word.casefold() not in dropped)
 
 
 def turned(text: str) -> str:

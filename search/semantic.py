@@ -1,8 +1,8 @@
 """Questions that ask the same in other words. Off unless ``SEMANTIC_CACHE_THRESHOLD`` is set.
 
-Nearness of meaning is not enough: "the capacity of pump P-101" is as near to that of P-103 as any other
-wording. So numbers and names of each question have to be among the words of the other, and both ask for the
-same kind of thing. What that lets through was measured (``benchmarks.semantic_cache``).
+Nearness of meaning is not enough: "how many sacks" is as near to "how many tackles" as any other wording. So
+both have to be of the same words, whatever their case, endings and order, but for filling words; names and
+numbers have to come in one order, too. What that lets through was measured (``benchmarks.semantic_cache``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
 from documents.spaces import active_space
 from search import caching
-from search.words import STOP_WORDS, is_name, stem, words
+from search.words import is_name, stem, words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,51 +33,40 @@ logger = logging.getLogger(__name__)
 
 #: Questions that are kept to compare with, of one scope.
 MOST = 200
-ASKING = frozenset("who whom whose what which when where why how".split())  # noqa: SIM905
-NEGATIONS = frozenset("no not never none nor neither without cannot except".split())  # noqa: SIM905
+#: Words that change nothing. Prepositions, tenses and negations do: "before" is not "after", "is" not "was".
+FILLING = frozenset("a an the of please kindly tell me can could you exactly".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """What two questions must have in common: digests of their words, of names and numbers among them."""
+    """Digests of a question's words, each once, in their order; and of the names and numbers among them."""
 
-    words: frozenset[str]
-    telling: frozenset[str]
-    asks: str
-    negations: tuple[str, ...]
+    words: tuple[str, ...]
+    telling: tuple[str, ...]
 
     def fits(self, other: Gist) -> bool:
-        same = (self.asks, self.negations) == (other.asks, other.negations)
-        return same and self.telling <= other.words and other.telling <= self.words
+        same = set(self.words) == set(other.words)
+        return same and in_order(self.telling, other.words) and in_order(other.telling, self.words)
+
+
+def in_order(telling: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    return tuple(word for word in words if word in telling) == telling
 
 
 def gist(question: str) -> Gist:
     said = words(question)
-    folded = [word.casefold() for word in said]
     telling = [
         word
         for place, word in enumerate(said)
         if any(letter.isdigit() for letter in word) or is_name(word, first=place == 0)
     ]
-    return Gist(
-        words=digests(word for word in said if word.casefold() not in STOP_WORDS),
-        telling=digests(telling),
-        asks=asks(folded),
-        negations=tuple(sorted(word for word in folded if word in NEGATIONS or word.endswith("n't"))),
-    )
+    return Gist(digests(word for word in said if word.casefold() not in FILLING), digests(telling))
 
 
-def asks(folded: list[str]) -> str:
-    """The first question word; with the word after it for ``how``: many, long, far."""
-    for place, word in enumerate(folded):
-        if word in ASKING:
-            return " ".join(folded[place : place + 2]) if word == "how" else word
-    return ""
-
-
-def digests(said: Iterable[str]) -> frozenset[str]:
+def digests(said: Iterable[str]) -> tuple[str, ...]:
     """Not the words themselves: a question may quote a document."""
-    return frozenset(hashlib.blake2s(stem(word).encode(), digest_size=6).hexdigest() for word in said)
+    stems = dict.fromkeys(stem(word) for word in said)
+    return tuple(hashlib.blake2s(each.encode(), digest_size=6).hexdigest() for each in stems)
 
 
 def like(likes: str | None, question: str) -> str | None:
@@ -123,7 +112,7 @@ def vector_of(question: str) -> Vector | None:
 
 def written(vector: Vector, told: Gist) -> str:
     said = base64.b64encode(vector.astype("<f2").tobytes()).decode()
-    return json.dumps({**asdict(told), "vector": said}, default=sorted)
+    return json.dumps({**asdict(told), "vector": said})
 
 
 def read(entry: bytes) -> tuple[Vector, Gist]:
@@ -131,5 +120,4 @@ def read(entry: bytes) -> tuple[Vector, Gist]:
 
     told = json.loads(entry)
     vector = np.frombuffer(base64.b64decode(told["vector"]), dtype="<f2").astype(np.float32)
-    words, telling = frozenset(told["words"]), frozenset(told["telling"])
-    return vector, Gist(words, telling, told["asks"], tuple(told["negations"]))
+    return vector, Gist(tuple(told["words"]), tuple(told["telling"]))

@@ -79,8 +79,8 @@ def test_one_search_asks_few_questions_of_the_database(library: dict[str, Docume
     ) as seen:
         searched(alice, "tram network", filters=Filters(documents=(library["Trams"].pk,)))
     asked = [q["sql"] for q in seen if "SAVEPOINT" not in q["sql"]]
-    # What it is kept under; words and space; the vectors, the words, the documents meant and their passages, each with what it
-    # needs to know of the index; what else is known of the candidates; the passages.
+    # What it is kept under; words and space; the vectors, the words, the documents meant and their passages,
+    # each with what it needs to know of the index; what else is known of the candidates; the passages.
     assert len(asked) == 13
 
 
