@@ -89,6 +89,11 @@ def searching(space: EmbeddingSpace) -> Iterator[None]:
         _instead.reset(token)
 
 
+def is_comparing() -> bool:
+    """Whether searches of this context use another space than everybody else's."""
+    return _instead.get() is not None
+
+
 def serving_model() -> str:
     """The model that searches use: the active space's, or the one that will be."""
     active = active_space()

@@ -37,6 +37,18 @@ def integer(name: str, default: int, minimum: int = 0) -> int:
     return number
 
 
+def share(name: str, default: float) -> float:
+    """A number from 0 to 1."""
+    value = text(name)
+    try:
+        number = float(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from None
+    if not 0 <= number <= 1:
+        raise ImproperlyConfigured(f"{name} must be from 0 to 1, not {number}.")
+    return number
+
+
 def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 

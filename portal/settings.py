@@ -40,6 +40,9 @@ LLM_MODEL = env.text("LLM_MODEL")
 LLM_CONTEXT_TOKENS = env.integer("LLM_CONTEXT_TOKENS", 8192, minimum=1024)
 LLM_FIRST_TOKEN_SECONDS = env.integer("LLM_FIRST_TOKEN_SECONDS", 30, minimum=1)
 LLM_TIMEOUT_SECONDS = env.integer("LLM_TIMEOUT_SECONDS", 60, minimum=1)
+CACHE_TTL_SECONDS = env.integer("CACHE_TTL_SECONDS", 24 * 60 * 60)
+CACHE_WARMING = env.boolean("CACHE_WARMING", default=True)
+SEMANTIC_CACHE_THRESHOLD = env.share("SEMANTIC_CACHE_THRESHOLD", 0.0)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 
 #: Both servers are outside, or both are embedded: half of each is refused at boot (checks).
@@ -188,7 +191,11 @@ INTEGRITY_CHECKS = [
     "search.integrity.CHECKS",
 ]
 #: What the workers' sweep calls: dotted path → seconds between two calls.
-PERIODIC = {"search.golden.sweep": 60, "search.audit.daily": 24 * 60 * 60}
+PERIODIC = {
+    "search.golden.sweep": 60,
+    "search.warming.sweep": 15,
+    "search.audit.daily": 24 * 60 * 60,
+}
 
 # --- People ---------------------------------------------------------------------------------
 

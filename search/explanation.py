@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from search.fusion import normalised, standout
 from search.metrics import Stopwatch, usual_ms
@@ -37,7 +38,7 @@ def explained(stages: Stages, watch: Stopwatch) -> dict[str, Any]:
         "reranked": [
             {"chunk": hit.chunk_id, "score": round(hit.score, 4)} for hit in stages.reranked[: reranking.read]
         ],
-        "held_back": held_back(stages),
+        "held_back": [{"document": str(pk), "count": count} for pk, count in held_back(stages).items()],
         "timings": dict(watch.timings),
         RAW: raw_scores(stages),
     }
@@ -62,12 +63,12 @@ def raw_scores(stages: Stages) -> list[dict[str, Any]]:
     ]
 
 
-def held_back(stages: Stages) -> list[dict[str, Any]]:
+def held_back(stages: Stages) -> dict[UUID, int]:
     """Documents whose passages gave way to those of others, and how many did."""
     limit = stages.asked.request.limit
     kept = {hit.chunk_id for hit in stages.hits[:limit]}
     gave_way = (hit.document_id for hit in stages.reranked[:limit] if hit.chunk_id not in kept)
-    return [{"document": str(pk), "count": count} for pk, count in Counter(gave_way).items()]
+    return dict(Counter(gave_way))
 
 
 def understood(asked: Asked) -> dict[str, Any]:

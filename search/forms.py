@@ -76,7 +76,6 @@ class SearchForm(forms.Form):
             query=given["q"],
             mode=cast(Mode, given["mode"] or "hybrid"),
             filters=filters_of(self.listed(), self.documents()),
-            explain=True,
             per_document=passages_of_one(given["per_document"], self.documents()),
         )
 

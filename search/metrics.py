@@ -17,6 +17,11 @@ searches_total = Counter(
     "searches_total", "Searches, by mode and what they had to do without.", ["mode", "degraded"]
 )
 rerank_skipped_total = Counter("search_rerank_skipped_total", "Searches whose first stage was sure.")
+cache_total = Counter(
+    "search_cache_total",
+    "What was kept of results and answers: hit, miss, store, error, too_large.",
+    ["kind", "outcome"],
+)
 answers_total = Counter("answers_total", "Answers, by how they ended.", ["outcome"])
 first_token_seconds = Histogram("answer_first_token_seconds", "From question to first word.", buckets=BUCKETS)
 answers_running = Gauge("answers_running", "Answers being written.", multiprocess_mode="livesum")

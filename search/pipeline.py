@@ -11,9 +11,10 @@ from documents.models import Chunk
 from documents.querysets import snapshot
 from documents.spaces import serving_model
 from search import abstention, receipts
+from search.caching import looked_up, results_key, store
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
-from search.explanation import explained
+from search.explanation import explained, held_back
 from search.fusion import DEFAULT, Weights, fuse
 from search.fusion import settings as fusion_settings
 from search.generation.assessing import assessed
@@ -28,6 +29,7 @@ from search.recent import remember
 from search.reranking.base import Reranker
 from search.reranking.files import RerankerUnavailable
 from search.reranking.registry import reranker_for, reranker_name
+from search.results import marked, packed, ranked_of, unpacked
 from search.retrieval import ask, retrieve
 from search.rewriting import standalone
 from search.sheet import Sheet
@@ -67,6 +69,8 @@ SHOWN = (
 )
 #: So many times the results are fetched, for others to take the place of a document's surplus.
 SPREAD = 3
+#: So long a search waits for another process that is just finding the same.
+PATIENCE_SECONDS = 1.0
 #: A first hit that is so far above the second, of 1, is not reread.
 SURE = 0.2
 
@@ -91,15 +95,47 @@ class Stages:
 
 
 def search(*, request: SearchRequest, user: User) -> SearchResult:
-    """What ``user`` may see and ``request`` asks for, best first. Raises ``BadRequest``."""
+    """What ``user`` may see and ``request`` asks for, best first. Raises ``BadRequest``.
+
+    What was found before is fetched again as long as nothing has changed that could change it (``caching``).
+    """
     watch = Stopwatch()
-    result = found(request, user, watch)
+    key = results_key(request, user)
+    with looked_up("results", key, PATIENCE_SECONDS) as value:
+        result = found_before(value, request, user, watch) if value else None
+        if result is None:
+            result = found_now(request, user, watch)
+            store("results", key, packed(result))
     remember(request, user)
-    if is_poor(result):
-        with watch.stage("spelling"):
-            query = understood(request.query, request.filters)
-            result = replace(result, suggestion=suggestion(query, user, raw=request.query))
     return result
+
+
+def found_now(request: SearchRequest, user: User, watch: Stopwatch | None = None) -> SearchResult:
+    """With other words suggested, where a word of the query is in none of the results."""
+    watch = watch or Stopwatch()
+    result = found(request, user, watch)
+    return suggested(result, user, watch) if is_poor(result) else result
+
+
+def suggested(result: SearchResult, user: User, watch: Stopwatch) -> SearchResult:
+    request = result.request
+    with watch.stage("spelling"):
+        query = understood(request.query, request.filters)
+        return replace(result, suggestion=suggestion(query, user, raw=request.query))
+
+
+def found_before(
+    value: dict[str, Any], request: SearchRequest, user: User, watch: Stopwatch
+) -> SearchResult | None:
+    """The result of which ``value`` was kept; None where a passage of it is not there any more."""
+    with watch.stage("hydrate"):
+        hits = marked(hydrated(ranked_of(value), user), value)
+    if hits is None:
+        return None
+    result = unpacked(value, request, hits)
+    if value["suggests"]:
+        result = suggested(result, user, watch)
+    return replace(result, took_ms=watch.elapsed(), timings=dict(watch.timings))
 
 
 def is_poor(result: SearchResult) -> bool:
@@ -120,6 +156,8 @@ def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
         took_ms=watch.elapsed(),
         timings=dict(watch.timings),
         explanation=explained(stages, watch) if request.explain else None,
+        held_back=held_back(stages),
+        has_words=bool(stages.asked.query.text),
     )
 
 

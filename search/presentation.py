@@ -71,7 +71,6 @@ def shown_hits(result: SearchResult, user: User, given: QueryDict) -> list[Shown
     """Hits with their documents, which are fetched in one query."""
     last = {hit.document_id: hit.rank for hit in result.hits}
     documents = Document.objects.visible_to(user).select_related("collection").in_bulk(last)
-    held_back = {each["document"]: each["count"] for each in (result.explanation or {}).get("held_back", ())}
     return [
         ShownHit(
             hit,
@@ -79,7 +78,7 @@ def shown_hits(result: SearchResult, user: User, given: QueryDict) -> list[Shown
             excerpt(hit),
             hit_url(hit),
             reason(hit),
-            held_back.get(str(hit.document_id), 0) if last[hit.document_id] == hit.rank else 0,
+            result.held_back.get(hit.document_id, 0) if last[hit.document_id] == hit.rank else 0,
             address(given, document=hit.document_id),
         )
         for hit in result.hits

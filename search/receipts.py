@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 #: What is left of a receipt when a document that it holds text of is deleted: nothing in it is text.
+#: Settings that say how an answer came, not what it was made from.
+HOW = ("sources", "cached")
 WITHOUT_TEXT = ("trace", "versions", "tokens", "fingerprint")
 
 
@@ -90,7 +92,7 @@ def fingerprint(question: str, outcome: Outcome) -> str:
         "passages": [
             (row["source"], row["content_hash"]) for row in outcome.receipt.get("trace", []) if row["source"]
         ],
-        "settings": {name: value for name, value in outcome.settings.items() if name != "sources"},
+        "settings": {name: value for name, value in outcome.settings.items() if name not in HOW},
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()
 

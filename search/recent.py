@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,12 +35,16 @@ _paused_until = 0.0
 
 @dataclass(frozen=True, slots=True)
 class RecentQuery:
-    """What a user typed, and the collections (slugs) that the search was narrowed to. ``at`` is Unix time."""
+    """What a user typed, and the collections (slugs) that the search was narrowed to. ``at`` is Unix time.
+
+    ``options`` are those of the request; None where it was narrowed by more than collections.
+    """
 
     user_id: int
     text: str
     collections: tuple[str, ...]
     at: float
+    options: Mapping[str, Any] | None = None
 
 
 def remember(request: SearchRequest, user: User) -> None:
@@ -48,7 +53,8 @@ def remember(request: SearchRequest, user: User) -> None:
     text = request.query.strip()
     if not text or len(text) > MAX_CHARACTERS or user.pk is None or time.monotonic() < _paused_until:
         return
-    entry = json.dumps([user.pk, text, list(request.filters.collections), int(time.time())])
+    filters = request.filters
+    entry = json.dumps([user.pk, text, list(filters.collections), int(time.time()), options_of(request)])
     try:
         with redis().pipeline(transaction=False) as pipe:
             pipe.lpush(KEY, entry)
@@ -60,17 +66,31 @@ def remember(request: SearchRequest, user: User) -> None:
         logger.warning("recent queries are not kept: %s", error)
 
 
+def options_of(request: SearchRequest) -> dict[str, Any] | None:
+    if request.filters.about_documents or request.explain:
+        return None
+    return {name: getattr(request, name) for name in ("mode", "limit", "rerank", "per_document")}
+
+
 def recent() -> list[RecentQuery]:
     """Newest first, each once; nothing when Redis is gone."""
+    once = {(each.user_id, each.text, each.collections): each for each in reversed(entries())}
+    return sorted(once.values(), key=lambda each: -each.at)
+
+
+def entries() -> list[RecentQuery]:
+    """As often as they were asked within a week, newest first; nothing when Redis is gone."""
     try:
-        entries = cast(list[bytes], redis().lrange(KEY, 0, KEPT - 1))
+        found = cast(list[bytes], redis().lrange(KEY, 0, KEPT - 1))
     except (RedisError, OSError) as error:
         logger.warning("recent queries cannot be read: %s", error)
         return []
-    found = [RecentQuery(user, text, tuple(slugs), at) for user, text, slugs, at in map(json.loads, entries)]
     oldest = time.time() - WEEK_SECONDS
-    once = {(each.user_id, each.text, each.collections): each for each in reversed(found) if each.at > oldest}
-    return sorted(once.values(), key=lambda each: -each.at)
+    read = (
+        RecentQuery(user, text, tuple(slugs), at, *options)
+        for user, text, slugs, at, *options in map(json.loads, found)
+    )
+    return [each for each in read if each.at > oldest]
 
 
 def redis() -> Any:

@@ -35,6 +35,7 @@ def search_json(result: SearchResult, *, facets: Facets | None = None, raw: bool
         "mode": result.request.mode,
         "degraded": list(result.degraded),
         "took_ms": result.took_ms,
+        "cached": result.cached,
         "suggestion": result.suggestion,
         "results": [hit_json(hit) for hit in result.hits],
     }
@@ -136,6 +137,7 @@ def answer_json(answer: Answer, reader: User) -> JSON:
         "timings": answer.timings,
         "settings": answer.settings,
         "fallback": fallback_sentence(answer.settings),
+        "cached": "cached" in answer.settings,
         "error": answer.error,
         "scope": answer.scope,
         "replaces": str(answer.replaces_id) if answer.replaces_id else None,

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models.functions import Now
 
-from search import pipeline, recording
+from search import answer_cache, recording
 from search.exceptions import SearchError, TooManyAnswers
 from search.log import hub
 from search.metrics import answers_running, first_token_seconds
@@ -123,9 +123,7 @@ class Runner:
         """Begin in the background; the log has its first entry already."""
         with self._lock:
             self._stops[answer.pk] = stop = threading.Event()
-            self._futures[answer.pk] = self._pool.submit(
-                self._run, answer.pk, answer.question, user, filters, history, stop
-            )
+            self._futures[answer.pk] = self._pool.submit(self._run, answer, user, filters, history, stop)
             if not self._beating:
                 self._beating = True
                 threading.Thread(target=self._beat, name="answer-heartbeat", daemon=True).start()
@@ -142,17 +140,23 @@ class Runner:
 
     def _run(
         self,
-        pk: UUID,
-        question: str,
+        answer: Answer,
         user: User,
         filters: Filters,
         history: Sequence[Turn],
         stop: threading.Event,
     ) -> None:
-        log = Log(pk, seq=1)
+        pk, log = answer.pk, Log(answer.pk, seq=1)
         try:
-            for step in pipeline.answer_pieces(
-                question=question, user=user, filters=filters, history=history, should_stop=stop.is_set
+            for step in answer_cache.steps(
+                row=pk,
+                question=answer.question,
+                user=user,
+                filters=filters,
+                history=history,
+                should_stop=stop.is_set,
+                # Who asks again wants another answer.
+                fresh=answer.replaces_id is not None,
             ):
                 log.take(step)
         except (recording.Superseded, IntegrityError):

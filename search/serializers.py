@@ -184,6 +184,7 @@ class SearchSerializer(serializers.Serializer[Read]):
     mode = serializers.ChoiceField(choices=get_args(Mode))
     degraded = serializers.ListField(child=serializers.CharField(), help_text="What was missing.")
     took_ms = serializers.FloatField()
+    cached = serializers.BooleanField(help_text="Found before, and nothing has changed since.")
     suggestion = serializers.CharField(allow_null=True, help_text="The query as it may have been meant.")
     results = HitSerializer(many=True)
     facets = FacetsSerializer(required=False, help_text="With facets=true.")
@@ -248,6 +249,7 @@ class AnswerSerializer(serializers.Serializer[Read]):
     timings = serializers.DictField(child=serializers.FloatField())
     fallback = serializers.CharField(allow_null=True, help_text="Said where the language model failed.")
     replaces = serializers.UUIDField(allow_null=True, help_text="The version before this one.")
+    cached = serializers.BooleanField(help_text="Given before, and nothing has changed since.")
     created_at = serializers.DateTimeField()
 
 

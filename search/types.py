@@ -152,6 +152,12 @@ class SearchResult:
     suggestion: str | None = None
     #: With ``explain``: every stage's candidates, ranks and milliseconds.
     explanation: dict[str, Any] | None = None
+    #: Documents whose passages gave way to those of others, and how many did.
+    held_back: dict[UUID, int] = field(default_factory=dict)
+    #: Whether the query has words, besides operators.
+    has_words: bool = True
+    #: Found before, and only fetched again.
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

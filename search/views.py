@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -196,7 +197,8 @@ def stages_of(form: SearchForm, user: User) -> dict[str, Any]:
     if wanted is None:
         return {"error": said_wrong(form)}
     try:
-        return {"explained": shown_stages(pipeline.search(request=wanted, user=user), user)}
+        explained = pipeline.search(request=replace(wanted, explain=True), user=user)
+        return {"explained": shown_stages(explained, user)}
     except SearchError as error:
         return {"error": str(error)}
 

@@ -9,7 +9,8 @@ from django.db.models import Count
 from django.utils.module_loading import import_string
 
 from documents.integrity.types import EXAMPLES, Check, Finding
-from documents.models import Chunk, Document, Embedding, Status
+from documents.models import Chunk, Collection, Document, Embedding, Status
+from documents.services import corpora_touch
 
 __all__ = ["Check", "Finding", "check_integrity", "counts", "repair"]
 
@@ -31,13 +32,15 @@ def finding(check: Check) -> Finding:
 
 
 def repair() -> list[Finding]:
-    """Mend what can be mended; what was broken before."""
+    """Mend what can be mended; what was broken before. Whatever was found in that is not found any more."""
     found = []
     for check in checks():
         broken = check.find()
         if broken and check.mend:
             check.mend(broken)
         found.append(Finding(check.invariant, len(broken), tuple(broken[:EXAMPLES]), check.mend is not None))
+    if any(each.breaches for each in found):
+        corpora_touch(Collection.objects.values_list("pk", flat=True))
     return found
 
 

@@ -178,8 +178,10 @@ def test_a_breach_is_found_and_mended(
     assert broken() == []
     breach(document)
     assert invariant in broken()
+    version = Collection.objects.get(pk=document.collection_id).corpus_version
     assert invariant in mended()
     assert broken() == []
+    assert Collection.objects.get(pk=document.collection_id).corpus_version > version
     document.refresh_from_db()
     if breach not in (fail_with_passages, fail_with_a_name):
         texts = document.chunks.order_by("ordinal").values_list("text", flat=True)
