@@ -29,6 +29,15 @@ from search.why import Trace, TracedPassage
 MAX_BOXES = 20
 #: Characters before the first highlighted word that an excerpt may begin with.
 LEAD = 160
+#: What speaks against a sentence of a model.
+DOUBTS = {
+    "number": gettext_lazy("its source does not say %(text)s"),
+    "unit": gettext_lazy("its source has another unit than %(text)s"),
+    "name": gettext_lazy("its source does not mention %(text)s"),
+    "negation": gettext_lazy("its source says the opposite"),
+    "opposite": gettext_lazy("its source says the opposite of “%(text)s”"),
+    "meaning": gettext_lazy("its source contradicts it"),
+}
 #: Characters of a closest passage that are shown.
 EXCERPT = 300
 #: What people call the stages of a search.
@@ -180,12 +189,21 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
     markdown = markdown_documents(citations)
     for sentence in sentences:
         sentence["html"] = sentence_html(sentence, markdown)
+        sentence["doubt"] = doubt_of(sentence)
     return {
         **stored,
         "citations": citations,
         "sentences": sentences,
         "closest": [shown_passage(each) for each in (stored["refusal"] or {}).get("closest", [])],
     }
+
+
+def doubt_of(sentence: Mapping[str, Any]) -> str:
+    """The first thing that speaks against a sentence, in words."""
+    for doubt in sentence.get("doubts", ()):
+        if text := DOUBTS.get(doubt["kind"]):
+            return text % {"text": doubt["text"]}
+    return _("not backed by a passage")
 
 
 def markdown_documents(citations: Iterable[Mapping[str, Any]]) -> set[str]:

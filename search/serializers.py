@@ -219,10 +219,39 @@ class TraceSerializer(serializers.Serializer[Read]):
     passages = TracedPassageSerializer(many=True)
 
 
+class DoubtSerializer(serializers.Serializer[Read]):
+    kind = serializers.CharField()
+    text = serializers.CharField()
+
+
 class SentenceSerializer(serializers.Serializer[Read]):
     text = serializers.CharField()
     citations = serializers.ListField(child=serializers.IntegerField())
     supported = serializers.BooleanField()
+    doubts = DoubtSerializer(many=True, help_text="Why it is not supported.")
+    span = serializers.ListField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="[start, end] of the exact answer in text, where the question asks for one.",
+    )
+
+
+class PassageSerializer(serializers.Serializer[Read]):
+    document = NamedDocument()
+    page = serializers.IntegerField()
+    chunk = serializers.IntegerField()
+    text = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+
+
+class RefusalSerializer(serializers.Serializer[Read]):
+    """Why there is no answer."""
+
+    code = serializers.ChoiceField(choices=["nothing", "missing", "unsure", "unsupported"])
+    sentence = serializers.CharField()
+    missing = serializers.ListField(child=serializers.CharField(), help_text="Named, and mentioned nowhere.")
+    closest = PassageSerializer(many=True)
 
 
 class CitationSerializer(serializers.Serializer[Read]):
@@ -244,6 +273,7 @@ class AnswerSerializer(serializers.Serializer[Read]):
     state = serializers.CharField()
     answer = serializers.CharField()
     abstained = serializers.BooleanField()
+    refusal = RefusalSerializer(allow_null=True)
     sentences = SentenceSerializer(many=True)
     citations = CitationSerializer(many=True)
     timings = serializers.DictField(child=serializers.FloatField())

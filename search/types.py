@@ -227,8 +227,8 @@ class Assessment:
 
     ``coverage`` is the share of the question's words that its passage mentions, ``similarity`` the best of
     any sentence, None where no engine could run. ``missing`` is named by the question and mentioned by no
-    source, ``apart`` by others than the best sentence's own, ``named`` says how much it names in all.
-    ``holds_kind``: the best sentence holds a thing of the asked kind.
+    source, ``apart`` by others than the best sentence's own. ``holds_kind``: the best sentence holds a thing of
+    the asked kind.
     """
 
     sentences: tuple[ScoredSentence, ...]
@@ -236,7 +236,6 @@ class Assessment:
     similarity: float | None = None
     missing: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
-    named: int = 0
     holds_kind: bool = False
 
 

@@ -182,6 +182,5 @@ def conclude(
         similarity=similarity,
         missing=nowhere,
         apart=tuple(each for each in here if each not in nowhere),
-        named=len(question.demands),
         holds_kind=question.kind == "text" or holds_kind(question, best.text),
     )
