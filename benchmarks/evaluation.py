@@ -4,7 +4,7 @@ Ingests what a folder's ``corpus/`` holds (once), asks its ``questions.jsonl`` w
 ``benchmarks.stages`` switched on in turn, and writes the table between the marks in ``docs/evaluation.md``
 and everything to ``benchmarks/results/evaluation.json``. ``--proxy N`` asks N known-item questions of each
 folder too (``benchmarks.proxy``); a folder may then lack questions, and hold nothing but documents.
-``--answers`` answers the questions as well.
+What is answered is measured by ``benchmarks.answer_quality``.
 
 Intervals are 95 % bootstrap intervals. Differences are taken question by question, so that their intervals
 are those of a paired bootstrap.
@@ -36,7 +36,6 @@ DOCUMENT = ROOT / "docs" / "evaluation.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 SHOWN = ("recall@1", "recall@10", "mrr@10")
 ABOVE, BELOW = "▲", "▼"
-ANSWERS = ("refusal_precision", "refusal_recall", "citation_precision", "supported_sentences", "token_f1")
 
 #: A level (document, page, passage), and what is relevant there.
 Relevant = Mapping[str, frozenset[Hashable]]
@@ -193,34 +192,20 @@ def signed(value: float) -> str:
     return f"{'−' if value < 0 else '+'}{short(abs(value))}"
 
 
-def answers_table(reports: Sequence[Mapping[str, Any]]) -> list[str]:
-    head = ["set", "answered", "abstained", *ANSWERS, "search p50", "p95", "answer p50"]
-    lines = ["", "| " + " | ".join(head).replace("_", " ") + " |", "|---" * len(head) + "|"]
-    for report in reports:
-        scores, latency = report["answers"], report["latency_ms"]
-        cells = [report["folder"], str(scores["answered"]), str(scores["abstained"])]
-        cells += ["–" if scores[name] is None else short(scores[name]) for name in ANSWERS]
-        cells += [f"{latency[name]:.0f} ms" for name in ("search_p50", "search_p95", "answer_p50")]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
 def told(results: Mapping[str, Any]) -> str:
     lines = [f"On {results['machine']}. {ABOVE} and {BELOW}: the interval of the difference leaves out zero."]
     for report in results["sets"]:
         lines += section(report)
-    if results["answers"]:
-        lines += answers_table(results["answers"])
     return "\n".join(lines)
 
 
-def between_marks(document: str, text: str) -> str:
+def between_marks(document: str, text: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """``document`` with ``text`` between the two marks. Raises ``ValueError`` where they are missing."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"The document has no lines {BEGIN} and {END}, one after the other.")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+        raise ValueError(f"The document has no lines {marks[0]} and {marks[1]}, one after the other.")
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 # --- The command
@@ -232,11 +217,10 @@ def main() -> None:
     )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--proxy", type=int, default=0, metavar="N", help="known-item questions per folder")
-    parser.add_argument("--answers", action="store_true", help="answer the questions too")
     options = parser.parse_args()
     between_marks(DOCUMENT.read_text(), "")  # better now than after an hour
     begin()
-    results = evaluated([folder.resolve() for folder in options.folders], options.proxy, options.answers)
+    results = evaluated([folder.resolve() for folder in options.folders], options.proxy)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, ensure_ascii=False) + "\n")
     DOCUMENT.write_text(between_marks(DOCUMENT.read_text(), told(results)))
@@ -255,17 +239,13 @@ def begin() -> None:
     prepare_new_folder()
 
 
-def evaluated(folders: Sequence[Path], proxies: int, answers: bool) -> dict[str, Any]:
-    from search.evaluation import evaluate, produced_by
-    from search.management.commands.evaluate import EVALUATOR, evaluator
+def evaluated(folders: Sequence[Path], proxies: int) -> dict[str, Any]:
+    from search.evaluation import produced_by
 
-    user = evaluator(EVALUATOR)
-    asked = [folder for folder in folders if answers and (folder / "questions.jsonl").is_file()]
     return {
         "machine": describe(),
         "settings": produced_by("hybrid", "auto"),
         "sets": [report for folder in folders for report in reports(folder, proxies)],
-        "answers": [evaluate(folder, user=user) for folder in asked],
     }
 
 

@@ -226,9 +226,8 @@ class Assessment:
     """Sentences, best first, and what is known of the best one.
 
     ``coverage`` is the share of the question's words that its passage mentions, ``similarity`` the best of
-    any sentence, None where no engine could run. ``missing`` is named by the question and mentioned by no
-    source, ``apart`` by others than the best sentence's own. ``holds_kind``: the best sentence holds a thing of
-    the asked kind.
+    any sentence, None without an engine. ``missing`` is named by the question and mentioned by no source,
+    ``apart`` by others than the best sentence's own. ``holds_kind``: it holds a thing of the asked kind.
     """
 
     sentences: tuple[ScoredSentence, ...]
