@@ -31,6 +31,11 @@ def pytest_configure() -> None:
         forget_at_crashes(project.DATABASE_ADDRESS)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes first: begun last, one process would wait for the other at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+
+
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
     from django.core.cache import cache
