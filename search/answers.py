@@ -57,7 +57,7 @@ def ask(
     runner.check_room()
     with transaction.atomic():
         thread = conversation_for(user, conversation, question)
-        history = turns(thread, user)
+        history = turns(thread, user) if conversation else ()
         answer = Answer.objects.create(
             conversation=thread,
             asked_by=user,
@@ -180,8 +180,8 @@ def checked_question(question: str) -> str:
 def checked_filters(user: User, collections: Sequence[str], documents: Sequence[UUID]) -> Filters:
     """The scope of a question. What the user may not see is refused like what does not exist."""
     slugs, ids = set(collections), set(documents)
-    if Collection.objects.visible_to(user).filter(slug__in=slugs).count() < len(slugs):
+    if slugs and Collection.objects.visible_to(user).filter(slug__in=slugs).count() < len(slugs):
         raise NotFound("There is no such collection.")
-    if Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
+    if ids and Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
         raise NotFound("There is no such document.")
     return Filters(collections=tuple(collections), documents=tuple(documents))

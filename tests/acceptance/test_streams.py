@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -37,13 +38,31 @@ LOOKS = 20
 ESTABLISHED = 1
 ENDS = ("done", "error")
 TEXT = "The lighthouse of Regen was built in 1871. Its lamp is seen for twenty miles in clear nights."
-WORDS = [f"{word} " for word in TEXT.split()] * 3
 QUESTION = {"question": "When was the lighthouse of Regen built?"}
 
 
+class Words(list[str]):
+    """What the model says, as long as it may speak."""
+
+    def __init__(self) -> None:
+        super().__init__([f"{word} " for word in TEXT.split()] * 3)
+        self.may_speak = threading.Event()
+        self.may_speak.set()
+
+    def __iter__(self) -> Iterator[str]:
+        for word in super().__iter__():
+            self.may_speak.wait(240)
+            yield word
+
+
 @pytest.fixture(scope="module")
-def model() -> Iterator[Model]:
-    with serving(Model(WORDS, pause=0.02)) as served:
+def words() -> Words:
+    return Words()
+
+
+@pytest.fixture(scope="module")
+def model(words: Words) -> Iterator[Model]:
+    with serving(Model(words, pause=0.02)) as served:
         yield served
 
 
@@ -68,11 +87,11 @@ def token(streaming: Portal) -> dict[str, str]:
 
 
 @pytest.fixture
-def held(model: Model) -> Iterator[Model]:
-    """The model says nothing until ``speaks`` is set."""
-    model.speaks.clear()
-    yield model
-    model.speaks.set()
+def silence(words: Words) -> Iterator[threading.Event]:
+    """The model says nothing; to ``set`` this ends it."""
+    words.may_speak.clear()
+    yield words.may_speak
+    words.may_speak.set()
 
 
 @pytest.fixture
@@ -174,7 +193,7 @@ def connections(portal: Portal) -> int:
 
 
 def test_many_open_streams_hold_few_connections_and_miss_nothing(
-    streaming: Portal, token: dict[str, str], held: Model
+    streaming: Portal, token: dict[str, str], silence: threading.Event
 ) -> None:
     answers = [ask(streaming) for _ in range(ANSWERS)]
     openings = [
@@ -182,7 +201,7 @@ def test_many_open_streams_hold_few_connections_and_miss_nothing(
         for number in range(STREAMS)
     ]
     readers = [Reader(opening) for opening in openings]
-    counted = asyncio.run(asyncio.wait_for(counted_meanwhile(streaming, readers, held), 200))
+    counted = asyncio.run(asyncio.wait_for(counted_meanwhile(streaming, readers, silence), 200))
     assert max(counted) <= CONNECTIONS
     logs = {events[0]["answer"]: events for events in (reader.events for reader in readers)}
     assert set(logs) == set(answers)
@@ -195,7 +214,7 @@ def test_many_open_streams_hold_few_connections_and_miss_nothing(
         assert (stored["state"], stored["answer"]) == ("done", events[-1]["text"])
 
 
-async def counted_meanwhile(portal: Portal, readers: Sequence[Reader], model: Model) -> list[int]:
+async def counted_meanwhile(portal: Portal, readers: Sequence[Reader], silence: threading.Event) -> list[int]:
     """Connections while streams are opened and wait, until the model speaks and all are read to the end."""
     reading = [asyncio.create_task(reader.read()) for reader in readers]
     counted = []
@@ -205,7 +224,7 @@ async def counted_meanwhile(portal: Portal, readers: Sequence[Reader], model: Mo
         counted.append(connections(portal))
         assert not any(task.done() for task in reading)
         waited += all(len(reader.events) >= 2 for reader in readers)
-    model.speaks.set()
+    silence.set()
     await asyncio.gather(*reading)
     return counted
 
@@ -265,7 +284,7 @@ def ended(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("opened", [by_sse, by_socket], ids=["SSE", "WebSocket"])
 def test_a_stream_is_taken_up_again_in_another_process(
-    streaming: Portal, token: dict[str, str], second: str, held: Model, opened: Any
+    streaming: Portal, token: dict[str, str], second: str, silence: threading.Event, opened: Any
 ) -> None:
     answer = ask(streaming)
 
@@ -273,7 +292,7 @@ def test_a_stream_is_taken_up_again_in_another_process(
         first = Reader(opened(streaming.address, token, answer))
         reading = asyncio.create_task(first.read())
         await first.has(2)
-        held.speaks.set()
+        silence.set()
         await first.has(4)
         reading.cancel()
         rest = Reader(opened(second, token, answer, first.events[-1]["seq"]))
@@ -287,7 +306,7 @@ def test_a_stream_is_taken_up_again_in_another_process(
 
 
 def test_who_follows_a_writer_that_is_killed_is_told_so(
-    streaming: Portal, token: dict[str, str], second: str, held: Model
+    streaming: Portal, token: dict[str, str], second: str, silence: threading.Event
 ) -> None:
     answer = ask(streaming)
     (writer,) = streaming.children("uvicorn")

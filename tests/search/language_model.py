@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,13 +21,8 @@ class Model:
     pause: float = 0.0
     #: Hang up after so many pieces.
     cut_after: int | None = None
-    #: While it is clear, nothing is said.
-    speaks: threading.Event = field(default_factory=threading.Event)
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.speaks.set()
 
 
 @contextmanager
@@ -59,10 +54,9 @@ def handler_of(model: Model) -> type[BaseHTTPRequestHandler]:
             for said, piece in enumerate(model.pieces):
                 if said == model.cut_after:
                     return
-                model.speaks.wait(120)
                 time.sleep(model.pause)
                 self.frame(piece)
-            self.send(b"data: [DONE]\n\n")
+            self.wfile.write(b"data: [DONE]\n\n")
 
         def frame(self, piece: str) -> None:
             chunk = {
@@ -72,12 +66,11 @@ def handler_of(model: Model) -> type[BaseHTTPRequestHandler]:
                 "model": "test",
                 "choices": [{"index": 0, "delta": {"content": piece}}],
             }
-            self.send(f"data: {json.dumps(chunk)}\n\n".encode())
-
-        def send(self, line: bytes) -> None:
-            with suppress(OSError):  # the reader hung up
-                self.wfile.write(line)
+            try:
+                self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
                 self.wfile.flush()
+            except OSError:  # the reader hung up
+                return
 
         def log_message(self, *args: object) -> None:
             """Silence."""
