@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,10 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 #: What a portal needs of the environment; nothing else that is set here reaches it.
 KEPT = ("PATH", "HOME", "LANG")
+
+
+class DidNotStart(RuntimeError):
+    """The portal ended, or was not ready in time; the message holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Portal:
     log: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    #: Settings beside those that every portal needs.
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -56,10 +62,10 @@ class Portal:
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         given = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "ADMIN_PASSWORD": "of-the-benchmark"}
-        return {**kept, **given}
+        return {**kept, **given, **self.extra}
 
     def start(self) -> None:
-        with self.log.open("ab") as output:
+        with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "runportal"],
                 cwd=ROOT,
@@ -72,7 +78,7 @@ class Portal:
             )
         wait_for(lambda: self.said_ready() or self.process is None or self.ended(), READY_SECONDS)
         if not self.said_ready():
-            raise RuntimeError(f"The portal did not start:\n{self.log.read_text()[-4000:]}")
+            raise DidNotStart(f"The portal did not start:\n{self.log.read_text()[-4000:]}")
 
     def said_ready(self) -> bool:
         return "The portal is ready" in self.log.read_text(errors="replace")
@@ -127,9 +133,9 @@ class Portal:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Portal]:
-    """A portal on ``folder/data``, stopped in the end, whatever happens."""
-    portal = Portal(folder / "data", folder / "portal.log")
+def running(folder: Path, **extra: str) -> Iterator[Portal]:
+    """A portal on ``folder/data``, stopped in the end, whatever happens. ``extra``: settings of its own."""
+    portal = Portal(folder / "data", folder / "portal.log", extra=extra)
     try:
         portal.start()
         yield portal

@@ -54,7 +54,7 @@ def ask(
     with transaction.atomic():
         thread = conversation_for(user, conversation, question)
         answer = Answer(conversation=thread, asked_by=user, question=question, scope=scope)
-        return begun(answer, filters, earlier(thread, user), given_turns(told_before))
+        return begun(answer, filters, earlier(thread, user) if conversation else (), given_turns(told_before))
 
 
 def regenerate(*, answer: Answer, user: User) -> Answer:
@@ -159,9 +159,9 @@ def checked_question(question: str) -> str:
 def checked_filters(user: User, collections: Sequence[str], documents: Sequence[UUID]) -> Filters:
     """The scope of a question. What the user may not see is refused like what does not exist."""
     slugs, ids = set(collections), set(documents)
-    if Collection.objects.visible_to(user).filter(slug__in=slugs).count() < len(slugs):
+    if slugs and Collection.objects.visible_to(user).filter(slug__in=slugs).count() < len(slugs):
         raise NotFound("There is no such collection.")
-    if Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
+    if ids and Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
         raise NotFound("There is no such document.")
     return Filters(collections=tuple(collections), documents=tuple(documents))
 

@@ -60,6 +60,13 @@ class Tail:
     def ended(self) -> bool:
         return self.gone or bool(self.events and self.events[-1].type in ENDS)
 
+    def add(self, event: Event) -> bool:
+        """Whether it was not there yet. Called under the hub's lock: two threads bring news."""
+        if event.seq <= self.seq:
+            return False
+        self.events.append(event)
+        return True
+
     def since(self, seq: int) -> list[Event]:
         return [event for event in self.events if event.seq > seq]
 
@@ -102,6 +109,15 @@ class Hub:
         if answer in self._tails:
             self._kicked.set()
 
+    def tell(self, event: Event) -> None:
+        """``event`` was stored by this process just now: its readers need no other look into the log."""
+        with self._lock:
+            tail = self._tails.get(event.answer)
+            if tail is not None and event.seq == tail.seq + 1:
+                tail.add(event)
+                return tail.wake()
+        return self.kick(event.answer)
+
     def _read(self) -> None:
         """Until nobody follows anything here."""
         checked = 0.0
@@ -131,9 +147,11 @@ class Hub:
         news = reduce(or_, (Q(answer_id=pk, seq__gt=tail.seq) for pk, tail in tails.items()))
         rows = AnswerEvent.objects.filter(news).order_by("answer_id", "seq")
         woken: dict[UUID, Tail] = {}
-        for answer, seq, type_, payload in rows.values_list("answer_id", "seq", "type", "payload"):
-            tails[answer].events.append(Event(answer, seq, cast("EventType", type_), payload))
-            woken[answer] = tails[answer]
+        found = list(rows.values_list("answer_id", "seq", "type", "payload"))
+        with self._lock:
+            for answer, seq, type_, payload in found:
+                if tails[answer].add(Event(answer, seq, cast("EventType", type_), payload)):
+                    woken[answer] = tails[answer]
         for tail in woken.values():
             tail.wake()
 

@@ -333,6 +333,8 @@ def named(document: UUID | None, title: str) -> JSON | None:
 
 def is_withheld(answer: Answer, reader: User) -> bool:
     """Whether ``reader`` may no longer see any one of the documents that the answer saw, cited or not."""
+    if answer.state == Answer.State.RUNNING and not answer.seen:
+        return False  # it has just begun
     cited = answer.citations.filter(withdrawn=False).exclude(document=None)
     saw = {*answer.seen, *cited.values_list("document_id", flat=True)}
     readable = Document.objects.visible_to(reader).filter(pk__in=saw).values_list("pk", flat=True)

@@ -1,13 +1,14 @@
-"""Answers being written in this process: a bounded pool of threads, one heartbeat for all of them."""
+"""Answers being written in this process: each in a thread, one heartbeat for all of them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,28 +21,32 @@ from search.log import hub
 from search.metrics import answers_running, first_token_seconds
 from search.models import Answer
 from search.representation import fresh_sentence
-from search.types import EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
+from search.types import Event, EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
 
 if TYPE_CHECKING:
     from documents.querysets import User
 
 logger = logging.getLogger(__name__)
 
-THREADS = 4
-#: Running and waiting together; one more is refused.
-ROOM = 64
+#: Answers of one process; one more is refused. Each has a thread: most of its time it waits for a model.
+ROOM = 128
+#: Answers that look for their sources at a time: more would only wait for processor and connections.
+TURNS = 4
 HEARTBEAT_SECONDS = 5.0
 STOP_CHECK_SECONDS = 0.5
-#: Tokens are written to the log at most this often.
+#: Tokens are written to the log at most this often; with many answers less often, so that all of them
+#: together are about a hundred writes a second.
 COALESCE_SECONDS = 0.04
+SECONDS_PER_ANSWER = 0.01
 
 
 class Log:
     """The writing end of one answer's log. Holds no connection between two entries."""
 
-    def __init__(self, answer: UUID, seq: int) -> None:
+    def __init__(self, answer: UUID, seq: int, pause: Callable[[], float] = lambda: COALESCE_SECONDS) -> None:
         self.answer = answer
         self.seq = seq
+        self.pause = pause
         self.started = time.monotonic()
         self._words: list[str] = []
         self._flushed = 0.0
@@ -78,7 +83,7 @@ class Log:
         if not self._flushed:
             first_token_seconds.observe(time.monotonic() - self.started)
         self._words.append(text)
-        if time.monotonic() - self._flushed >= COALESCE_SECONDS:
+        if time.monotonic() - self._flushed >= self.pause():
             self.flush()
 
     def _sources(self, sources: Sources) -> None:
@@ -92,8 +97,10 @@ class Log:
         self._told()
 
     def _append(self, type: EventType, payload: dict[str, object]) -> None:
-        recording.event_append(answer=self.answer, seq=self._next(), type=type, payload=payload)
-        self._told()
+        event = Event(self.answer, self._next(), type, payload)
+        recording.event_append(answer=self.answer, seq=event.seq, type=type, payload=payload)
+        connection.close()
+        hub.tell(event)
 
     def _next(self) -> int:
         self.seq += 1
@@ -108,7 +115,8 @@ class Runner:
     """Starts answers, keeps their hearts beating, passes on who asked to stop."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        self._pool = ThreadPoolExecutor(ROOM, thread_name_prefix="answer")
+        self._turns = threading.BoundedSemaphore(TURNS)
         self._lock = threading.Lock()
         self._stops: dict[UUID, threading.Event] = {}
         self._futures: dict[UUID, Future[None]] = {}
@@ -138,6 +146,19 @@ class Runner:
         if future := self._futures.get(answer):
             wait_for([future], timeout)
 
+    def pause(self) -> float:
+        """Seconds between two writes of one answer's words."""
+        return max(COALESCE_SECONDS, SECONDS_PER_ANSWER * len(self._stops))
+
+    def in_turn(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """The steps, of a few answers at a time until their sources are known: so far this machine works."""
+        with ExitStack() as turn:
+            turn.enter_context(self._turns)
+            for step in steps:
+                if isinstance(step, Sources):
+                    turn.close()
+                yield step
+
     def _run(
         self,
         answer: Answer,
@@ -146,9 +167,9 @@ class Runner:
         history: Sequence[Turn],
         stop: threading.Event,
     ) -> None:
-        pk, log = answer.pk, Log(answer.pk, seq=1)
+        pk, log = answer.pk, Log(answer.pk, seq=1, pause=self.pause)
         try:
-            for step in answer_cache.steps(
+            steps = answer_cache.steps(
                 row=pk,
                 question=answer.question,
                 user=user,
@@ -157,7 +178,8 @@ class Runner:
                 should_stop=stop.is_set,
                 # Who asks again wants another answer.
                 fresh=answer.replaces_id is not None,
-            ):
+            )
+            for step in self.in_turn(steps):
                 log.take(step)
         except (recording.Superseded, IntegrityError):
             logger.warning("answer %s was ended by somebody else", pk)

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.conf import settings as project
 from django.contrib.auth.models import User
-from django.core.files.base import ContentFile
-from django.db import connection
+from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
-from documents import indexing
-from documents.models import Collection, Document, Role
-from documents.services import collection_create, document_create, membership_set
+from documents.models import Collection, Document
 from portal.accounts.services import token_create
+from tests.databases import empty_tables, forget_at_crashes, rolled_back
+from tests.indexed import indexed_document, kept_document
+from tests.people import person, research
 
 SHARED_DATA = Path(project.BASE_DIR).parent / "shared" / "data"
 
@@ -28,6 +28,12 @@ def pytest_configure() -> None:
         from portal.embedded import use
 
         use(project.EMBEDDED_LAYOUT)
+        forget_at_crashes(project.DATABASE_ADDRESS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes first: begun last, one process would wait for the other at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +47,12 @@ def _clean_cache() -> Iterator[None]:
     lexical.forget_languages()
 
 
-@pytest.fixture(autouse=True)
-def _no_jobs_left(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
-    """What a test commits is flushed after it, but for the queue, whose tables Django does not manage."""
-    yield
-    marker = request.node.get_closest_marker("django_db")
-    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+@pytest.fixture(autouse=True, scope="session")
+def _tables_are_emptied() -> Iterator[None]:
+    """After a test that commits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -59,57 +63,47 @@ def _own_storage(settings: Any, tmp_path: Path) -> None:
     settings.STORAGES = {**settings.STORAGES, "default": {**default, "OPTIONS": options}}
 
 
+@pytest.fixture(scope="module")
+def module_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What fixtures of a module store after this one is there for all its tests, and goes with the last.
+
+    Each test is rolled back to it. Not for a module whose tests commit, or read originals.
+    """
+    with django_db_blocker.unblock(), rolled_back():
+        yield
+
+
 @pytest.fixture
 def alice(db: None) -> User:
-    return User.objects.create_user("alice", password="alice-password")
+    return person("alice")
 
 
 @pytest.fixture
 def bob(db: None) -> User:
-    return User.objects.create_user("bob", password="bob-password")
+    return person("bob")
 
 
 @pytest.fixture
 def charlie(db: None) -> User:
-    return User.objects.create_user("charlie", password="charlie-password")
+    return person("charlie")
 
 
 @pytest.fixture
-def collection(alice: User, bob: User, charlie: User) -> Collection:
+def collection(db: None) -> Collection:
     """Alice's; bob may read it; charlie must see nothing of it."""
-    created = collection_create(owner=alice, name="Research", slug="research")
-    membership_set(collection=created, user=bob, role=Role.VIEWER)
-    return created
+    return research()
 
 
 @pytest.fixture
 def upload() -> Callable[..., Document]:
     """Keep a file as its collection's owner would, without indexing it."""
-
-    def make(
-        collection: Collection, content: bytes | str, *, filename: str = "note.txt", **given: str
-    ) -> Document:
-        raw = content.encode() if isinstance(content, str) else content
-        return document_create(
-            user=collection.owner, collection=collection, upload=ContentFile(raw, name=filename), **given
-        ).document
-
-    return make
+    return kept_document
 
 
 @pytest.fixture
-def make_document(upload: Callable[..., Document]) -> MakeDocument:
+def make_document() -> MakeDocument:
     """A document that is indexed for real: parsed, split, embedded, stored."""
-
-    def make(
-        collection: Collection, content: bytes | str, *, title: str = "", filename: str = "note.txt"
-    ) -> Document:
-        document = upload(collection, content, filename=filename, title=title)
-        indexing.index(document.pk)
-        document.refresh_from_db()
-        return document
-
-    return make
+    return indexed_document
 
 
 @pytest.fixture

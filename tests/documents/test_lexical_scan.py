@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -11,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from documents import lexical_scan
 from documents.filters import DocumentFilters
-from documents.models import Chunk, Collection, Document, DocumentIdentity
+from documents.models import Chunk, Document, DocumentIdentity
 from documents.querysets import ChunkQuerySet
 from documents.scope import Extent
 from documents.services import collection_create
-
-MakeDocument = Callable[..., Document]
+from tests.indexed import indexed_document
+from tests.people import person, research
 
 BIRDS = ("heron", "stork", "crane", "egret", "ibis")
 TERMS = ["heron", "reed"]
@@ -37,18 +35,17 @@ def test_few_rows_are_scored_one_by_one_if_they_were_counted() -> None:
     assert not lexical_scan.is_small(Extent(2_000, 1_000_000, counted=False), 100)
 
 
-@pytest.fixture
-def reeds(collection: Collection, make_document: MakeDocument, charlie: User) -> Collection:
+@pytest.fixture(scope="module")
+def reeds(module_rows: None) -> None:
     """Fifteen documents: each bird is in three, and of other lengths. A better one is Charlie's alone."""
     for number in range(15):
         bird = BIRDS[number % len(BIRDS)]
         text = f"The {bird} number {number} stands in the reeds. " + "Nothing else is said. " * number
-        made = make_document(collection, text, title=f"{bird.title()} {number}")
+        made = indexed_document(research(), text, title=f"{bird.title()} {number}")
         Document.objects.filter(pk=made.pk).update(tags=["even"] if number % 2 == 0 else [])
-    own = collection_create(owner=charlie, name="Own", slug="own")
-    hidden = make_document(own, "A heron, a heron in the reeds.", title="Heron")
+    own = collection_create(owner=person("charlie"), name="Own", slug="own")
+    hidden = indexed_document(own, "A heron, a heron in the reeds.", title="Heron")
     Document.objects.filter(pk=hidden.pk).update(tags=["even"])
-    return collection
 
 
 @pytest.fixture(params=[True, False], ids=["scored one by one", "through the index"])

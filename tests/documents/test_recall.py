@@ -19,6 +19,7 @@ from documents.scope import TOTALS, Extent, Scope
 from documents.services import collection_create
 from documents.spaces import active_space, ensure_active_space
 from tests.passages import add_passages
+from tests.people import person, research
 
 pytestmark = pytest.mark.django_db
 
@@ -50,13 +51,13 @@ def add(collection: Collection, space: EmbeddingSpace, topic: int) -> Document:
     return document
 
 
-@pytest.fixture
-def space(collection: Collection, charlie: User) -> EmbeddingSpace:
+@pytest.fixture(scope="module")
+def space(module_rows: None) -> EmbeddingSpace:
     """2,400 passages: nine tenths are Alice's and Bob's, one tenth is Charlie's own."""
     found = ensure_active_space()
-    own = collection_create(owner=charlie, name="Own", slug="own")
+    own = collection_create(owner=person("charlie"), name="Own", slug="own")
     for topic in range(DOCUMENTS):
-        add(own if topic % 10 == 5 else collection, found, topic)
+        add(own if topic % 10 == 5 else research(), found, topic)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE documents_embedding")
     return found

@@ -18,16 +18,23 @@ from search import pipeline, retrieval
 from search.generation import extractive
 from search.generation.fake import FakeGenerator
 from search.types import Filters, Hit, Mode, SearchRequest, Sentence, Sources, Token, Turn
+from tests.indexed import indexed_document
+from tests.people import research
 from tests.search.examples import BREAD, HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db
 MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword")
 
 
+@pytest.fixture(scope="module")
+def _indexed(module_rows: None) -> None:
+    for title, text in {"Herons": HERONS, "Trams": TRAMS, "Bread": BREAD}.items():
+        indexed_document(research(), text, title=title)
+
+
 @pytest.fixture
-def library(collection: Collection, make_document: Callable[..., Document]) -> dict[str, Document]:
-    texts = {"Herons": HERONS, "Trams": TRAMS, "Bread": BREAD}
-    return {title: make_document(collection, text, title=title) for title, text in texts.items()}
+def library(_indexed: None, db: None) -> dict[str, Document]:
+    return {document.title: document for document in Document.objects.all()}
 
 
 def searched(user: User, query: str, **given: Any) -> tuple[Hit, ...]:

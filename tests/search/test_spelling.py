@@ -14,15 +14,17 @@ from search.query import understood
 from search.spelling import distance, suggestion
 from search.types import Filters
 from tests.conftest import MakeDocument
+from tests.indexed import indexed_document
+from tests.people import research
 from tests.search.examples import BREAD, HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _documents(collection: Collection, make_document: MakeDocument) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def _documents(module_rows: None) -> None:
     for title, text in (("Herons", HERONS), ("Trams", TRAMS), ("Bread", BREAD)):
-        make_document(collection, text, title=title, filename=f"{title}.txt")
+        indexed_document(research(), text, title=title, filename=f"{title}.txt")
     cache.clear()
 
 

@@ -121,9 +121,11 @@ def children(port: int) -> list[Child]:
     metrics.mkdir(parents=True)
     surroundings = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
     manage = str(settings.BASE_DIR / "manage.py")
+    commands = {"web": web_command(HOST, port), "worker": [sys.executable, manage, "worker"]}
+    # PGAPPNAME: whose a connection is, for who looks into pg_stat_activity.
     return [
-        Child("web", web_command(HOST, port), surroundings),
-        Child("worker", [sys.executable, manage, "worker"], surroundings),
+        Child(name, command, {**surroundings, "PGAPPNAME": f"portal {name}"})
+        for name, command in commands.items()
     ]
 
 
