@@ -65,9 +65,10 @@ _WORDED = (
     r"a quarter|a third|two thirds|twice|none"
 )
 _DIGITS = r"\d{1,3}(?:[,\u202f ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+#: The digits of a code, P-101, are no number.
 NUMBER = re.compile(
-    rf"(?<![\w.])(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?"
-    rf"(?:\s?(?:{_UNIT}))*|(?<![\w.])[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*"
+    rf"(?<![\w.])(?<![A-Za-z]-)(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?"
+    rf"(?:\s?(?:{_UNIT}))*|(?<![\w.])(?<![A-Za-z]-)[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*"
     rf"(?:\s(?:{_UNIT}))?",
     re.IGNORECASE,
 )
@@ -85,7 +86,7 @@ DATE = re.compile(
     rf"\b{_YEAR}\s?(?:-|–|to|and)\s?(?:{_YEAR}|\d\d)\b|"
     rf"\b(?:FY|fiscal(?:\syear)?\s|Q[1-4]\s)?{_YEAR}s?\b(?:\s{_ERA}\b)?|\b\d{{1,4}}\s{_ERA}\b|"
     rf"\b(?:(?:early|mid|late)[- ])?(?:the\s)?(?:{_ORDINAL})\scentur(?:y|ies)\b|"
-    rf"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b{_MONTH}(?=\W)",
+    rf"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?-i:{_MONTH})(?=\W)",  # "may" is no month
     re.IGNORECASE,
 )
 _CAPITAL = r"(?:[A-Z][\w’'&.-]*[\w’']|[A-Z](?:\.|\b)|[A-Z]\w*\d[\w-]*)"

@@ -24,13 +24,14 @@ FUZZY_LENGTH = 5
 LIKENESS = 0.84
 #: Letters at the beginning that make "Indian" and "India", "Californian" and "California" one.
 SHARED_PREFIX = 5
+LONGEST_ACRONYM = 6
 #: Words that begin questions with a capital, or are written with one, and name nothing.
 COMMON = frozenset(
     """
     answer based calculate compare compute define describe did does explain find give identify list name
     provide respond round state summarize summarise tell using usd please assume consider according
     january february march april may june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr
+    monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr fy cy
     """.split()  # noqa: SIM905 - a list of quoted words is no better to read
 )
 
@@ -106,12 +107,10 @@ def acronyms(said: Iterable[str]) -> Iterator[str]:
     run = ""
     for word in said:
         if word[:1].isupper():
-            run += word[0].casefold()
+            run = (run + word[0].casefold())[-LONGEST_ACRONYM:]
         elif word.casefold() not in STOP_WORDS:
             run = ""
-        if len(run) > 1:
-            yield run
-            yield run[-3:]
+        yield from (run[start:] for start in range(len(run) - 1))
 
 
 def mentions(said: Vocabulary, demand: Demand) -> bool:
