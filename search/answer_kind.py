@@ -65,11 +65,12 @@ _WORDED = (
     r"a quarter|a third|two thirds|twice|none"
 )
 _DIGITS = r"\d{1,3}(?:[,\u202f ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-#: The digits of a code, P-101, are no number.
+#: Not inside a word, and not the digits of a code: P-101.
+_BEGIN = r"(?<![\w.])(?<![A-Za-z]-)"
 NUMBER = re.compile(
-    rf"(?<![\w.])(?<![A-Za-z]-)(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?"
-    rf"(?:\s?(?:{_UNIT}))*|(?<![\w.])(?<![A-Za-z]-)[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*"
-    rf"(?:\s(?:{_UNIT}))?",
+    rf"{_BEGIN}(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])"
+    rf"(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?(?:\s?(?:{_UNIT}))*|"
+    rf"{_BEGIN}[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*(?:\s(?:{_UNIT}))?",
     re.IGNORECASE,
 )
 _MONTH = (

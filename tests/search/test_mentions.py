@@ -55,3 +55,4 @@ def test_names_are_looked_for_in_the_forms_that_texts_use() -> None:
     assert missing(demands("What is the AAA?"), "The American Automobile Association repairs cars.") == ()
     assert missing(demands("What of Californian wine?"), "Wine from California is dry.") == ()
     assert missing(demands("What of the U.S.?"), "The US signed.") == ()
+    assert missing(demands("Who counted the 1200 pairs, and how many kW were used?"), "1,200 pairs.") == ()

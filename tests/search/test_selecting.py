@@ -86,7 +86,10 @@ def test_the_document_of_the_best_comes_first_and_each_in_its_own_order() -> Non
     ("text", "quotable"),
     [
         ("No, never. That one is long enough.", ["That one is long enough."]),
-        ("• The first item of it.\n• The second item of it.", ["The first item of it.", "The second item of it."]),
+        (
+            "• The first item of it.\n• The second item of it.",
+            ["The first item of it.", "The second item of it."],
+        ),
         ("1. The pump is started.", ["The pump is started."]),
         (
             "Pump | Flow | Head\nP-101 | 45 m³/h | 30 m\nP-102 | 60 m³/h | 25 m",
