@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from search import abstention, calibration
-from search.abstention import DEFAULT, Features
+from search.abstention import Features
 from search.calibration import (
     Case,
     TooFewQuestions,
@@ -215,6 +215,6 @@ def test_what_cannot_be_learned_from_is_told(folder: Path, tmp_path: Path) -> No
     with pytest.raises(CommandError, match="At least 20 questions with an answer and 20 without"):
         ran("calibrate", folder)
     for command in ("calibrate", "evaluate"):
-        with pytest.raises(CommandError, match="There is no .*none.jsonl"):
+        with pytest.raises(CommandError, match=r"There is no .*none\.jsonl"):
             ran(command, folder, "--questions", tmp_path / "none.jsonl")
     assert not Calibration.objects.exists()

@@ -10,7 +10,10 @@ from search.support.consistency import inconsistent
 from search.types import Doubt
 from tests.search.examples import a_hit
 
-PUMP = "Pump P-101 has a capacity of 45 m³/h. Its motor draws 11 kW and must not run dry. Holt serviced it twice."
+PUMP = (
+    "Pump P-101 has a capacity of 45 m³/h. Its motor draws 11 kW and must not run dry. "
+    "Holt serviced it twice."
+)
 DATES = (
     "Requests are submitted before 31 March. Offices close at 5 pm on Friday. It was signed on 2018-05-02."
 )
