@@ -123,7 +123,8 @@ def number_swapped(question: Question, held: str, numbers: random.Random) -> Swa
     ]
     if not tries:
         return None
-    return Swap(question.text.replace(old, tries[0]), old, tries[0], "number")
+    swapped = re.sub(rf"(?<!\d){old}(?!\d)", tries[0], question.text)
+    return Swap(swapped, old, tries[0], "number")
 
 
 def candidates(old: int, numbers: random.Random) -> Iterator[int]:

@@ -65,10 +65,12 @@ _WORDED = (
     r"a quarter|a third|two thirds|twice|none"
 )
 _DIGITS = r"\d{1,3}(?:[,\u202f ]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+#: Not inside a word, and not the digits of a code: P-101.
+_BEGIN = r"(?<![\w.])(?<![A-Za-z]-)"
 NUMBER = re.compile(
-    rf"(?<![\w.])(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?"
-    rf"(?:\s?(?:{_UNIT}))*|(?<![\w.])[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*"
-    rf"(?:\s(?:{_UNIT}))?",
+    rf"{_BEGIN}(?:[$€£¥]\s?|US\$\s?)?(?:[-−](?=\d))?(?:{_DIGITS}|\d+:\d\d)(?![\w])"
+    rf"(?:\s?(?:-|–|to|and)\s?(?:{_DIGITS}))?(?:\s?(?:{_UNIT}))*|"
+    rf"{_BEGIN}[$€£]?(?:{_DIGITS})(?:{_UNIT})|\b(?:{_WORDED})\b(?:[- ](?:{_WORDED})\b)*(?:\s(?:{_UNIT}))?",
     re.IGNORECASE,
 )
 _MONTH = (
@@ -85,7 +87,7 @@ DATE = re.compile(
     rf"\b{_YEAR}\s?(?:-|–|to|and)\s?(?:{_YEAR}|\d\d)\b|"
     rf"\b(?:FY|fiscal(?:\syear)?\s|Q[1-4]\s)?{_YEAR}s?\b(?:\s{_ERA}\b)?|\b\d{{1,4}}\s{_ERA}\b|"
     rf"\b(?:(?:early|mid|late)[- ])?(?:the\s)?(?:{_ORDINAL})\scentur(?:y|ies)\b|"
-    rf"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b{_MONTH}(?=\W)",
+    rf"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?-i:{_MONTH})(?=\W)",  # "may" is no month
     re.IGNORECASE,
 )
 _CAPITAL = r"(?:[A-Z][\w’'&.-]*[\w’']|[A-Z](?:\.|\b)|[A-Z]\w*\d[\w-]*)"

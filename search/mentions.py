@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
 
-from search.words import STOP_WORDS, is_name, stem
+from search.words import STOP_WORDS, is_name, numbers, stem
 
 WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\w+(?:[-'’./&]\w+)*", re.UNICODE)
 YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
@@ -24,13 +24,15 @@ FUZZY_LENGTH = 5
 LIKENESS = 0.84
 #: Letters at the beginning that make "Indian" and "India", "Californian" and "California" one.
 SHARED_PREFIX = 5
+LONGEST_ACRONYM = 6
 #: Words that begin questions with a capital, or are written with one, and name nothing.
 COMMON = frozenset(
     """
     answer based calculate compare compute define describe did does explain find give identify list name
     provide respond round state summarize summarise tell using usd please assume consider according
     january february march april may june july august september october november december
-    monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr
+    monday tuesday wednesday thursday friday saturday sunday mr mrs ms dr fy cy
+    kw mw gw kwh mwh gwh khz mhz ghz kpa mpa kb mb gb tb
     """.split()  # noqa: SIM905 - a list of quoted words is no better to read
 )
 
@@ -89,7 +91,7 @@ def vocabulary(text: str) -> Vocabulary:
     parts = {part for word in said for part in re.split(r"[-'’./&]", word) if part}
     folded = frozenset(squeezed(word) for word in {*said, *parts})
     return Vocabulary(
-        words=folded,
+        words=folded | numbers(text),
         stems=frozenset(stem(word) for word in {*said, *parts}),
         acronyms=frozenset(acronyms(said)),
         letters=frozenset(word[:SHARED_PREFIX] for word in folded if len(word) >= SHARED_PREFIX),
@@ -106,12 +108,10 @@ def acronyms(said: Iterable[str]) -> Iterator[str]:
     run = ""
     for word in said:
         if word[:1].isupper():
-            run += word[0].casefold()
+            run = (run + word[0].casefold())[-LONGEST_ACRONYM:]
         elif word.casefold() not in STOP_WORDS:
             run = ""
-        if len(run) > 1:
-            yield run
-            yield run[-3:]
+        yield from (run[start:] for start in range(len(run) - 1))
 
 
 def mentions(said: Vocabulary, demand: Demand) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from search.answer_kind import DATE, AnswerKind, Span, kind_of, things
-from search.words import STOP_WORDS, WORD, content_words, stem, stems
+from search.words import WORD, content_words, stem, stems
 
 YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 YEAR_ASKED = re.compile(r"\b(?:what|which) (?:\w+ )?year\b", re.IGNORECASE)
@@ -28,7 +28,7 @@ def answer_span(question: str, sentence: str) -> Span | None:
     Of several the one nearest to the words of the question: what the question says itself is no answer.
     """
     kind = kind_of(question)
-    wanted = stems(question) - {stem(word) for word in STOP_WORDS}
+    wanted = {stem(word) for word in content_words(question)}
     found = [narrowed(question, sentence, span, kind) for span in things(sentence, kind)]
     fresh = [span for span in found if is_news(sentence[slice(*span)], wanted)]
     if not fresh:

@@ -41,6 +41,10 @@ class Candidate:
     def text(self) -> str:
         return self.source.hit.text[self.start : self.end]
 
+    def holds(self, part: Candidate) -> bool:
+        """What speaks against a part of it speaks against all of it."""
+        return self.start <= part.start and part.end <= self.end
+
     @property
     def quote(self) -> Quote:
         return Quote(self.source.n, self.start, self.end)
@@ -80,13 +84,17 @@ def carrying(text: str, source: Source, entailment: Entailment) -> tuple[Quote |
         return None, (NOTHING,)
     verdicts = entailment.judge(text, [each.text for each in tried])
     doubts: tuple[Doubt, ...] = ()
+    refuted: list[Candidate] = []
     for each, verdict in zip(tried, verdicts, strict=True):
         against = inconsistent(text, each.text, source.hit)
         if verdict.contradicts:
             against = (*against, Doubt("meaning"))
-        if not against and (verdict.entails or (each.overlap >= ENOUGH and not verdict.unlike)):
+        if against:
+            refuted.append(each)
+        if any(each.holds(part) for part in refuted):
+            doubts = doubts or against
+        elif verdict.entails or (each.overlap >= ENOUGH and not verdict.unlike):
             return each.quote, ()
-        doubts = doubts or against
     return None, doubts or (NOTHING,)
 
 

@@ -28,6 +28,7 @@ def embedded_check() -> list[Any]:
         (checks.check_data_dir, {"DATA_DIR": Path("/nowhere/at/all")}, "portal.E004"),
         (checks.check_llm, {"LLM_BASE_URL": "http://h", "LLM_MODEL": ""}, "portal.E005"),
         (embedded_check, {"LLM_BASE_URL": "", "LLM_MODEL": "embedded"}, "portal.E006"),
+        (checks.check_unsupported, {"UNSUPPORTED_SENTENCES": "hide"}, "portal.E007"),
     ],
 )
 def test_what_is_wrong_is_named(check: Any, changes: dict[str, Any], expected: str, settings: Any) -> None:

@@ -15,7 +15,7 @@ from documents import lexical
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Collection, Document, Embedding
 from search import pipeline, retrieval
-from search.generation import extractive
+from search.generation import assessing
 from search.generation.fake import FakeGenerator
 from search.types import Filters, Hit, Mode, SearchRequest, Sentence, Sources, Token, Turn
 from tests.indexed import indexed_document
@@ -295,7 +295,7 @@ def test_without_an_engine_words_alone_decide(
         raise EmbeddingUnavailable
 
     monkeypatch.setattr(retrieval, "encode_query", unavailable)
-    monkeypatch.setattr(extractive, "get_embedder", unavailable)
+    monkeypatch.setattr(assessing, "get_embedder", unavailable)
     outcome = pipeline.answer(question="Who founded the observatory at Lake Ormund?", user=alice)
     assert "Lindqvist" in outcome.text
     assert pipeline.answer(question="What is the capital of Zorbonia?", user=alice).abstained
