@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from documents.models import Collection, Document
 from search import answers, pipeline
+from search.conversations import earlier, told
 from search.generation import client, retrying
 from search.generation.breaker import breaker
 from search.metrics import llm_tokens_total
@@ -179,7 +180,7 @@ def test_passages_are_looked_for_by_the_rewritten_question(model: Model, alice: 
     first = answered(alice)
     model.pieces = ["When was the observatory at Lake Ormund founded?"]
     outcome = pipeline.answer(
-        question="And when?", user=alice, history=answers.turns(first.conversation, alice)
+        question="And when?", user=alice, history=told(earlier(first.conversation, alice), alice)
     )
     assert outcome.receipt["standalone"] == model.pieces[0]
     rewriting, answering = [request["messages"][-1]["content"] for request in model.requests[-2:]]

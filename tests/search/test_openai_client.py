@@ -126,9 +126,9 @@ def test_a_follow_up_is_understood_by_what_was_said_before(
 
 
 def test_what_is_told_of_earlier_turns_is_bounded() -> None:
-    kept = answers.told([Turn("q" * 9_000, "a" * 50_000), *[Turn(f"q{n}\x00", "") for n in range(9)]])
+    kept = answers.given_turns([Turn("q" * 9_000, "a" * 50_000), *[Turn(f"q{n}\x00", "") for n in range(9)]])
     assert [turn.question for turn in kept] == ["q5", "q6", "q7", "q8"]
-    (longest,) = answers.told([Turn("q " * 9_000, "a" * 50_000)])
+    (longest,) = answers.given_turns([Turn("q " * 9_000, "a" * 50_000)])
     assert len(longest.question) <= answers.QUESTION_LENGTH
     assert len(longest.answer) <= answers.ANSWER_LENGTH
 
