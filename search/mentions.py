@@ -7,7 +7,7 @@ about the one from a passage about the other. What sets them apart is what they 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -82,7 +82,7 @@ class Vocabulary:
     words: frozenset[str]
     stems: frozenset[str]
     acronyms: frozenset[str]
-    letters: frozenset[str]
+    capitals: frozenset[str]
 
 
 @lru_cache(maxsize=2**10)
@@ -94,7 +94,7 @@ def vocabulary(text: str) -> Vocabulary:
         words=folded | numbers(text),
         stems=frozenset(stem(word) for word in {*said, *parts}),
         acronyms=frozenset(acronyms(said)),
-        letters=frozenset(word[:SHARED_PREFIX] for word in folded if len(word) >= SHARED_PREFIX),
+        capitals=frozenset(squeezed(word) for word in said if word.isupper()),
     )
 
 
@@ -140,4 +140,18 @@ def like(said: Vocabulary, name: str) -> bool:
 def missing(question: Iterable[Demand], text: str) -> tuple[str, ...]:
     """What ``text`` does not mention of what the question names."""
     said = vocabulary(text)
-    return tuple(demand.text for demand in question if not mentions(said, demand))
+    asked = tuple(question)
+    short = {demand for run in runs(asked) if initials(run) in said.capitals for demand in run}
+    return tuple(demand.text for demand in asked if demand not in short and not mentions(said, demand))
+
+
+def runs(asked: Sequence[Demand]) -> Iterator[Sequence[Demand]]:
+    """Names that may be one: "United" and "States", which a text may write as US."""
+    for start in range(len(asked)):
+        for end in range(start + 2, min(start + LONGEST_ACRONYM, len(asked)) + 1):
+            if not any(demand.exact for demand in asked[start:end]):
+                yield asked[start:end]
+
+
+def initials(run: Iterable[Demand]) -> str:
+    return "".join(demand.text[0] for demand in run).casefold()

@@ -55,4 +55,9 @@ def test_names_are_looked_for_in_the_forms_that_texts_use() -> None:
     assert missing(demands("What is the AAA?"), "The American Automobile Association repairs cars.") == ()
     assert missing(demands("What of Californian wine?"), "Wine from California is dry.") == ()
     assert missing(demands("What of the U.S.?"), "The US signed.") == ()
+    assert missing(demands("Did the United States and Mara Holt sign?"), "The U.S. signed.") == (
+        "Mara",
+        "Holt",
+    )
+    assert missing(demands("Did the United States sign?"), "They let us sign.") == ("United", "States")
     assert missing(demands("Who counted the 1200 pairs, and how many kW were used?"), "1,200 pairs.") == ()
