@@ -20,30 +20,27 @@ CLOSEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the decision rests on; each from 0 to 1.
+    """What the confidence rests on where nothing that the question names is missing; each from 0 to 1.
 
     ``similarity`` is the cosine of question and nearest sentence, ``coverage`` the share of the question's
-    words (rare ones count more) in the best sentence, ``passage`` the same for its passage, ``missing``
-    whether that passage lacks something that the question names, ``nowhere`` whether every source does,
-    ``kind`` whether the sentence holds a thing of the asked kind.
+    words (rare ones count more) in the best sentence, ``passage`` the same for its passage, ``kind`` whether
+    the sentence holds a thing of the asked kind.
     """
 
     similarity: float
     coverage: float
     passage: float
-    missing: float
-    nowhere: float
     kind: float
 
     @classmethod
-    def of(cls, assessment: Assessment) -> Features:
-        best = assessment.sentences[0]
+    def of(cls, assessment: Assessment) -> Features | None:
+        """None where it is decided without: nothing to read, or something named is missing."""
+        if not assessment.sentences or assessment.missing or assessment.apart:
+            return None
         return cls(
             similarity=max(assessment.similarity or 0.0, 0.0),
-            coverage=best.coverage,
+            coverage=assessment.sentences[0].coverage,
             passage=assessment.coverage,
-            missing=float(bool(assessment.apart or assessment.missing)),
-            nowhere=float(bool(assessment.missing)),
             kind=float(assessment.holds_kind),
         )
 
@@ -68,15 +65,13 @@ class Parameters:
 
 #: Fitted by ``manage.py calibrate`` (docs/evaluation.md says on what).
 DEFAULT = Parameters(
-    weights=Features(similarity=11.0, coverage=4.0, passage=2.5, missing=-3.0, nowhere=-2.0, kind=0.5),
-    intercept=-8.5,
-    threshold=0.5,
+    weights=Features(similarity=8.591, coverage=3.291, passage=3.281, kind=-0.213),
+    intercept=-7.275,
+    threshold=0.3,
 )
 #: Where no engine can run: words alone.
 BY_WORDS = Parameters(
-    weights=Features(similarity=0.0, coverage=6.0, passage=6.0, missing=-3.0, nowhere=-2.0, kind=0.5),
-    intercept=-6.5,
-    threshold=0.5,
+    weights=Features(similarity=0.0, coverage=6.0, passage=6.0, kind=0.5), intercept=-6.5, threshold=0.5
 )
 
 
@@ -87,12 +82,11 @@ def parameters() -> Parameters:
 
 
 def confidence(assessment: Assessment, by: Parameters) -> float:
-    """How sure it is that the sources answer, from 0 to 1."""
-    if not assessment.sentences:
+    """How sure it is that the sources answer, from 0 to 1; 0 where something that is asked about is missing."""
+    features = Features.of(assessment)
+    if features is None:
         return 0.0
-    if assessment.similarity is None:
-        by = BY_WORDS
-    return logistic(Features.of(assessment), by)
+    return logistic(features, BY_WORDS if assessment.similarity is None else by)
 
 
 def logistic(features: Features, by: Parameters) -> float:
@@ -111,7 +105,8 @@ def refusal(
     """
     if not sources:
         return Refusal("nothing", missing=assessment.missing)
-    if confidence(assessment, by) >= by.threshold or (only_missing and not assessment.missing):
+    threshold = BY_WORDS.threshold if assessment.similarity is None else by.threshold
+    if confidence(assessment, by) >= threshold or (only_missing and not assessment.missing):
         return None
     return Refusal(
         code="missing" if assessment.missing or assessment.apart else "unsure",

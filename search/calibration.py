@@ -41,12 +41,16 @@ SEED = 0
 RIDGE = 1.0
 STEPS = 30
 THRESHOLDS = tuple(step / 100 for step in range(5, 96))
+#: Of the answerable questions at most this share may be refused: that is what readers notice first.
+MOST_REFUSED = 0.03
 #: Fewer of either kind teach nothing.
 LEAST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """A question; without features where it is refused whatever is learned."""
+
     features: Features | None
     answerable: bool
 
@@ -93,7 +97,7 @@ def hits_for(question: Question, filters: Filters, user: User) -> Sequence[Hit]:
 
 def case(question: str, hits: Sequence[Hit], answerable: bool) -> Case:
     assessment = assessed(standalone(question, ()), pipeline.sources_of(hits))
-    return Case(Features.of(assessment) if assessment.sentences else None, answerable)
+    return Case(Features.of(assessment), answerable)
 
 
 # --- Learning ---------------------------------------------------------------------------------
@@ -101,24 +105,28 @@ def case(question: str, hits: Sequence[Hit], answerable: bool) -> Case:
 
 def fitted(cases: Sequence[Case]) -> Fitted:
     """Raises ``TooFewQuestions``."""
-    known = [each for each in cases if each.features]
-    able = np.array([each.answerable for each in known], dtype=bool)
+    known = [(each.features, each.answerable) for each in cases if each.features]
+    able = np.array([answerable for _, answerable in known], dtype=bool)
     if min(able.sum(), (~able).sum()) < LEAST:
         raise TooFewQuestions(f"At least {LEAST} questions with an answer and {LEAST} without are needed.")
-    rows = np.array([list(asdict(each.features).values()) for each in known if each.features])
+    rows = np.array([list(asdict(features).values()) for features, _ in known])
     held_out = held_out_confidence(rows, able)
     threshold = best_threshold(held_out, able)
-    weights = regression(rows, able)
-    parameters = Parameters(
-        Features(*(round(float(w), 3) for w in weights[:-1])), round(float(weights[-1]), 3), threshold
-    )
-    default = np.array([logistic(each.features, DEFAULT) for each in known if each.features])
+    *weights, intercept = (round(float(weight), 3) for weight in regression(rows, able))
+    default = np.array([logistic(features, DEFAULT) for features, _ in known])
     return Fitted(
-        parameters,
-        before=refusal_scores(list(default < DEFAULT.threshold), list(able)),
-        after=refusal_scores(list(held_out < threshold), list(able)),
+        Parameters(Features(*weights), intercept, threshold),
+        before=scored(cases, default < DEFAULT.threshold),
+        after=scored(cases, held_out < threshold),
         questions=len(cases),
     )
+
+
+def scored(cases: Sequence[Case], refused: NDArray[np.bool_]) -> dict[str, float | None]:
+    """``refused`` is of the cases with features, in their order; the others are refused in any case."""
+    decided = iter(refused)
+    no = [bool(next(decided)) if each.features else True for each in cases]
+    return refusal_scores(no, [each.answerable for each in cases])
 
 
 def held_out_confidence(rows: Floats, able: NDArray[np.bool_]) -> Floats:
@@ -155,10 +163,14 @@ def probability(rows: Floats, weights: Floats) -> Floats:
 
 
 def best_threshold(confidence: Floats, able: NDArray[np.bool_]) -> float:
-    """The one with the best F1 of refusals; of equals the middle one."""
-    scores = [refusal_scores(list(confidence < at), list(able))["refusal_f1"] or 0.0 for at in THRESHOLDS]
-    best = [at for at, score in zip(THRESHOLDS, scores, strict=True) if score == max(scores)]
-    return best[len(best) // 2]
+    """The one with the best F1 of refusals among those that refuse few answerable ones; of equals the middle."""
+    scores = {
+        at: refusal_scores(list(confidence < at), list(able))["refusal_f1"] or 0.0
+        for at in THRESHOLDS
+        if ((confidence < at) & able).sum() <= MOST_REFUSED * able.sum()
+    }
+    best = [at for at, score in scores.items() if score == max(scores.values())]
+    return best[len(best) // 2] if best else THRESHOLDS[0]
 
 
 def calibration_save(*, fitted: Fitted, origin: str) -> Calibration:

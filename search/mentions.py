@@ -63,6 +63,10 @@ def _demands(question: str) -> Iterator[Demand]:
             yield Demand(word.removesuffix("'s").removesuffix("’s"), exact=False)
 
 
+def is_year(demand: Demand) -> bool:
+    return bool(YEAR.fullmatch(demand.text))
+
+
 def named(word: str, *, first: bool) -> bool:
     bare = word.casefold().removesuffix("'s").removesuffix("’s")
     return is_name(word, first=first) and bare not in COMMON and bare not in STOP_WORDS and len(bare) > 1

@@ -16,7 +16,7 @@ from typing import Any
 
 from documents.sentences import sentences
 from search.answer_kind import AnswerKind, kind_of, things
-from search.mentions import Demand, demands, missing
+from search.mentions import Demand, demands, is_year, missing
 from search.types import Assessment, Quote, ScoredSentence, Source
 from search.words import content_words, stem, stems
 
@@ -30,6 +30,8 @@ POINTS_BACK = re.compile(r"(?:It|They|He|She|This|These|Those|Its|Their|His|Her|
 #: A row of a table: cells that are parted, or figures.
 CELLS = re.compile(r"\t| \| |\s{3,}|(?<!\w)[($€£-]*\d[\d,.]*[)%]?(?!\w)")
 LEAST_CELLS = 2
+#: The question may be about several things, of which each has a passage of its own.
+JOINED = re.compile(r"\b(?:and|or|both|between|versus|vs|than|compare[ds]?|difference)\b", re.IGNORECASE)
 #: Only so many sentences are embedded, the best by their words: 32 chose no better, and took longer.
 MAX_EMBEDDED = 20
 SIMILARITY_WEIGHT = 0.6
@@ -175,7 +177,9 @@ def conclude(
     around = {source.n: surrounding(source) for source in sources}
     best = scored[0]
     nowhere = missing(question.demands, " ".join(around.values()))
-    here = missing(question.demands, around[best.quote.n])
+    # A year may be told by a table's head, and of two things that are compared another passage may tell.
+    alone = () if JOINED.search(question.text) else tuple(d for d in question.demands if not is_year(d))
+    here = missing(alone, around[best.quote.n])
     return Assessment(
         sentences=tuple(scored),
         coverage=best.passage_coverage,
