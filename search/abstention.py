@@ -82,7 +82,7 @@ def parameters() -> Parameters:
 
 
 def confidence(assessment: Assessment, by: Parameters) -> float:
-    """How sure it is that the sources answer, from 0 to 1; 0 where something that is asked about is missing."""
+    """How sure it is that the sources answer, from 0 to 1; 0 where something named is missing."""
     features = Features.of(assessment)
     if features is None:
         return 0.0

@@ -163,7 +163,7 @@ def probability(rows: Floats, weights: Floats) -> Floats:
 
 
 def best_threshold(confidence: Floats, able: NDArray[np.bool_]) -> float:
-    """The one with the best F1 of refusals among those that refuse few answerable ones; of equals the middle."""
+    """Of those that refuse few answerable questions the one with the best F1; the middle of equals."""
     scores = {
         at: refusal_scores(list(confidence < at), list(able))["refusal_f1"] or 0.0
         for at in THRESHOLDS
