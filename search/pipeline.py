@@ -234,6 +234,7 @@ def answer_pieces(
     watch = Stopwatch()
     asked = standalone(question, history)
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
+    watch.timings["retrieval"] = watch.elapsed()
     read = joined(result.hits)[:SOURCES]
     sheet = Sheet([Source(n, each) for n, each in enumerate(read, 1)], watch, should_stop)
     generator = get_generator()
