@@ -276,6 +276,7 @@ def answer_pieces(
         asked = standalone(question, history, should_stop)
     versions = receipts.versions(user, filters)  # before the search: what changes meanwhile has changed since
     result = found(SearchRequest(asked, mode, filters, PASSAGES, rerank, plain=True), user, watch)
+    watch.timings["retrieval"] = watch.elapsed()
     sheet = Sheet(sources_of(result.hits), watch, should_stop)
     sheet.receipt["standalone"] = asked
     with watch.stage("assess"):

@@ -12,8 +12,9 @@ from django.db.models import F, Value
 
 from documents import lexical
 from documents.expressions import Bm25Score
-from documents.models import Chunk, Collection
-from tests.conftest import MakeDocument
+from documents.models import Chunk
+from tests.indexed import indexed_document
+from tests.people import research
 
 pytestmark = pytest.mark.django_db
 
@@ -25,10 +26,10 @@ TEXTS = {
 }
 
 
-@pytest.fixture
-def _texts(collection: Collection, make_document: MakeDocument) -> None:
+@pytest.fixture(scope="module")
+def _texts(module_rows: None) -> None:
     for name, text in TEXTS.items():
-        make_document(collection, text, title=name, filename=f"{name}.txt")
+        indexed_document(research(), text, title=name, filename=f"{name}.txt")
     cache.clear()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +25,8 @@ from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, AnswerEvent, Citation, Conversation
 from search.representation import answer_json, event_json, replay_json
-from search.types import DraftSentence, Event, GenerationRequest, Piece, Token
+from search.runner import COALESCE_SECONDS, TURNS, runner
+from search.types import DraftSentence, Event, GenerationRequest, Piece, SearchResult, Token
 from tests.search.examples import HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +126,58 @@ def test_a_conversation_goes_on_with_its_history(
     (turn,) = conversations.turns(second.conversation, alice, before=second)
     assert turn.question == QUESTION
     assert "1923" in second.text
+
+
+class Together(FakeGenerator):
+    """Says nothing until so many answers are being written at once."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.meeting = Barrier(count)
+
+    def generate(self, request: GenerationRequest) -> Iterator[Piece]:
+        self.meeting.wait(60)
+        yield from super().generate(request)
+
+
+def test_answers_wait_for_a_model_together_and_search_in_turn(
+    herons: Document, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, found, searching, most = Together(12), pipeline.found, [0], [0]
+
+    def counted(*given: Any) -> SearchResult:
+        searching[0] += 1
+        most[0] = max(most[0], searching[0])
+        try:
+            time.sleep(0.05)
+            return found(*given)
+        finally:
+            searching[0] -= 1
+
+    monkeypatch.setattr(pipeline, "get_generator", lambda: generator)
+    monkeypatch.setattr(pipeline, "found", counted)
+    asked = [answers.ask(user=alice, question=QUESTION) for _ in range(12)]
+    assert {answers.wait(answer, 60).state for answer in asked} == {Answer.State.DONE}
+    assert 2 <= most[0] <= TURNS
+
+
+def test_words_of_many_answers_are_written_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runner.pause() == COALESCE_SECONDS
+    monkeypatch.setattr(runner, "_stops", dict.fromkeys(range(100)))
+    assert runner.pause() == 1.0
+
+
+def test_what_is_told_comes_once_and_in_order() -> None:
+    """A reader's tail takes what this process wrote, unless it has it or something before it is missing."""
+
+    async def told() -> list[int]:
+        hub, pk = log.Hub(), uuid4()
+        with hub.following(pk) as (tail, _):
+            for seq in (2, 1, 1, 3, 2):
+                hub.tell(Event(pk, seq, "token", {"text": "x"}))
+            return [event.seq for event in tail.events]
+
+    assert asyncio.run(told()) == [1, 2]
 
 
 # --- Following
