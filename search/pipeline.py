@@ -279,10 +279,11 @@ def answer_pieces(
     watch.timings["retrieval"] = watch.elapsed()
     sheet = Sheet(sources_of(result.hits), watch, should_stop)
     sheet.receipt["standalone"] = asked
-    with watch.stage("assess"):
-        assessment = assessed(asked, sheet.sources)
-        by = abstention.parameters()
     generator = get_generator()
+    by = abstention.parameters()
+    with watch.stage("assess"):
+        # A model reads for itself: words tell what is missing, and nothing keeps it from its first token.
+        assessment = assessed(asked, sheet.sources, by_words=generator.remote)
     sheet.settings = produced_by(generator, result, abstention.confidence(assessment, by))
     # A model reads the earlier turns itself; quoting sentences needs the whole question in one.
     wording = clean(question) if generator.remote else asked
@@ -292,9 +293,9 @@ def answer_pieces(
     if refusal:
         yield sheet.refused(refusal)
     else:
-        yield from written(sheet, generator, request, asked)
-        if not sheet.sentences and not sheet.stopped:
-            sheet.refusal = abstention.unanswered(assessment, sheet.sources, dropped=bool(sheet.dropped))
+        yield from written(sheet, generator, request)
+    if not (sheet.sentences or sheet.stopped or sheet.refusal):
+        sheet.refusal = abstention.unanswered(assessment, sheet.sources, dropped=bool(sheet.dropped))
     yield sheet.outcome()
 
 
@@ -303,7 +304,7 @@ def sources_of(hits: Sequence[Hit]) -> list[Source]:
     return [Source(n, each) for n, each in enumerate(joined(hits[:PASSAGES])[:SOURCES], 1)]
 
 
-def written(sheet: Sheet, generator: Generator, request: GenerationRequest, asked: str) -> Iterator[Step]:
+def written(sheet: Sheet, generator: Generator, request: GenerationRequest) -> Iterator[Step]:
     """What the generator says; quotes of the sources where it fails and nothing of it stands."""
     try:
         with sheet.watch.stage("generate"):
@@ -312,9 +313,23 @@ def written(sheet: Sheet, generator: Generator, request: GenerationRequest, aske
         logger.warning("%s failed: %s", generator.name, error)
         sheet.settings["fallback"] = str(error)
         if not any(sentence.supported for sentence in sheet.sentences):
-            sheet.begin_again()
-            sheet.settings["answered_by"] = get_fallback().name
-            yield from sheet.written_by(get_fallback(), replace(request, question=asked))
+            yield from quoted(sheet, request)
+
+
+def quoted(sheet: Sheet, request: GenerationRequest) -> Iterator[Step]:
+    """Quotes of the sources in the place of a model's words, or why there are none."""
+    generator, by = get_fallback(), abstention.parameters()
+    sheet.begin_again()
+    assessment = assessed(request.standalone, sheet.sources)
+    sheet.settings |= {
+        "answered_by": generator.name,
+        "confidence": round(abstention.confidence(assessment, by), 4),
+    }
+    if refusal := abstention.refusal(assessment, sheet.sources, by):
+        yield sheet.refused(refusal)
+    else:
+        asked = replace(request, question=request.standalone, assessment=assessment)
+        yield from sheet.written_by(generator, asked)
 
 
 def produced_by(generator: Generator, result: SearchResult, confidence: float) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from search.generation.scoring import assess
 from search.types import Assessment, Source
 
 
-def assessed(question: str, sources: Sequence[Source]) -> Assessment:
-    """Every sentence of the sources, scored; by words alone where no engine can run."""
+def assessed(question: str, sources: Sequence[Source], *, by_words: bool = False) -> Assessment:
+    """Every sentence of the sources, scored; by words alone where that is wanted or no engine can run."""
+    if by_words:
+        return assess(question, sources, None)
     try:
         return assess(question, sources, embed)
     except EmbeddingUnavailable:

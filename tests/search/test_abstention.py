@@ -152,7 +152,7 @@ def test_a_model_is_asked_where_sentences_are_only_unsure(
     assert answer(unsure, alice).refusal is None
     assert len(model.asked) == 1
     assert model.asked[0].assessment.sentences
-    assert refusal(model.asked[0].assessment, model.asked[0].sources, DEFAULT)
+    assert refusal(assessing.assessed(unsure, model.asked[0].sources), model.asked[0].sources, DEFAULT)
 
 
 # --- The rule
