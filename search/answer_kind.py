@@ -33,7 +33,10 @@ _WHEN = (
 )
 #: The first that fits decides. Cues may stand anywhere: "In what year …", "Of which river …".
 _CUES: tuple[tuple[AnswerKind, str], ...] = (
-    ("text", r"^\s*(?:why|describe|explain|summari[sz]e|compare)\b|\bwhat (?:does|do) .* mean\b"),
+    (
+        "text",
+        r"^\s*(?:why|describe|explain|summari[sz]e|compare)\b|\bdifferences?\b|\bwhat (?:does|do) .* mean\b",
+    ),
     ("number", r"\bhow (?:many|much|old|long|far|tall|large|big|high|deep|wide|heavy|fast|hot|cold|often)\b"),
     ("date", rf"{_WHEN}|\b(?:what|which)(?: \w+)? (?:{_TIME})\b|\bhow (?:early|late|recently|soon)\b"),
     ("person", rf"\bwho(?:se|m)?\b|\b(?:what|which)(?: \w+)? (?:{_PERSON})\b"),

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from documents.sentences import sentences
@@ -27,6 +26,9 @@ SHORTEST, LONGEST = 15, 900
 MARKER = re.compile(r"(?:[•▪◦‣·*#>–-]+\s+|\(?\d{1,2}[.)]\s+)?")
 #: Such a sentence is about what the one before it names.
 POINTS_BACK = re.compile(r"(?:It|They|He|She|This|These|Those|Its|Their|His|Her|Both|Such)\b")
+FURTHEST_BACK = 2
+#: Several sentences are quoted together only where that says clearly more than one of them.
+TOGETHER_PENALTY = 0.05
 #: A row of a table: cells that are parted, or figures.
 CELLS = re.compile(r"\t| \| |\s{3,}|(?<!\w)[($€£-]*\d[\d,.]*[)%]?(?!\w)")
 LEAST_CELLS = 2
@@ -66,6 +68,8 @@ class Reading:
     coverage: float
     passage_coverage: float
     missing: int
+    #: Whether it is several sentences.
+    together: bool
 
 
 def assess(text: str, sources: Sequence[Source], embed: Embed | None) -> Assessment:
@@ -102,6 +106,7 @@ def read(question: Question, sources: Sequence[Source]) -> list[Reading]:
             coverage=share(weights, found),
             passage_coverage=share(weights, held[source.n]),
             missing=lacking[source.n] - least,
+            together=len(sentences(source.hit.text[start:end])) > 1,
         )
         for (source, (start, end)), found in zip(parts, said, strict=True)
     ]
@@ -110,17 +115,27 @@ def read(question: Question, sources: Sequence[Source]) -> list[Reading]:
 def spans(text: str) -> list[tuple[int, int]]:
     """What can be quoted: sentences without their bullet or number, rows of tables one by one.
 
-    A sentence that points back also comes together with the one before it.
+    A sentence that points back also comes together with those before it, from the one that names its subject.
     """
     found = [
         (marker_end(text, start, end), end) for each in sentences(text) for start, end in rows(text, each)
     ]
     together = [
-        (before[0], each[1])
-        for before, each in pairwise(found)
-        if POINTS_BACK.match(text, each[0]) and text[before[1] - 1] in ".!?"
+        (found[first][0], found[number][1])
+        for number in range(1, len(found))
+        if (first := subject_of(text, found, number)) < number
     ]
     return [(start, end) for start, end in (*found, *together) if SHORTEST <= end - start <= LONGEST]
+
+
+def subject_of(text: str, found: Sequence[tuple[int, int]], number: int) -> int:
+    """The number of the sentence that names what this one points back to; its own where it does not."""
+    first = number
+    while first > max(number - FURTHEST_BACK, 0) and POINTS_BACK.match(text, found[first][0]):
+        if text[found[first - 1][1] - 1] not in ".!?":
+            break
+        first -= 1
+    return first
 
 
 def rows(text: str, span: tuple[int, int]) -> list[tuple[int, int]]:
@@ -159,7 +174,7 @@ def judged(question: Question, reading: Reading, similarity: float) -> ScoredSen
     covered = (1 - PASSAGE_SHARE) * reading.coverage + PASSAGE_SHARE * reading.passage_coverage
     score = SIMILARITY_WEIGHT * similarity + (1 - SIMILARITY_WEIGHT) * covered
     score += holds_kind(question, reading.text) * ASKED_KIND_BONUS - RANK_PRIOR * math.log(reading.quote.n)
-    score -= MISSING_PENALTY * bool(reading.missing)
+    score -= MISSING_PENALTY * bool(reading.missing) + TOGETHER_PENALTY * reading.together
     return ScoredSentence(
         reading.quote, reading.text, score, similarity, reading.coverage, reading.passage_coverage
     )

@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 
 from search.generation.scoring import Assessment, ScoredSentence
+from search.mentions import demands, mentions, vocabulary
 from search.types import Source
 from search.words import content_words, stem, stems
 
 MAX_SENTENCES = 4
 #: A further sentence is quoted when it scores nearly like the best one, and says more of what was asked.
 NEARLY = 0.9
+#: One that is quoted for a name of the question that no other mentions.
+OTHERS = 0.6
 #: Two sentences that share more of their words than this say the same.
 SAME = 0.7
 #: Several things are asked for: further sentences need not say more of the question's own words.
@@ -37,7 +40,22 @@ def chosen(question: str, assessment: Assessment, sources: Sequence[Source]) -> 
         if (adds or SEVERAL.search(question)) and not any(alike(sentence, other) for other in found):
             found.append(sentence)
             open_ -= adds
-    return ordered(found, sources)
+    return ordered([*found, *of_the_others(question, found, assessment)], sources)
+
+
+def of_the_others(
+    question: str, found: Sequence[ScoredSentence], assessment: Assessment
+) -> list[ScoredSentence]:
+    """For each name of the question that is not mentioned yet the best sentence that does."""
+    added: list[ScoredSentence] = []
+    for demand in demands(question):
+        if any(mentions(vocabulary(each.text), demand) for each in (*found, *added)):
+            continue
+        rest = (each for each in assessment.sentences if mentions(vocabulary(each.text), demand))
+        other = next((each for each in rest if each.score >= OTHERS * assessment.sentences[0].score), None)
+        if other and not any(alike(other, each) for each in (*found, *added)):
+            added.append(other)
+    return added[: MAX_SENTENCES - len(found)]
 
 
 def alike(sentence: ScoredSentence, other: ScoredSentence) -> bool:
