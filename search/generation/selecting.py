@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from search.generation.scoring import Assessment, ScoredSentence
+from search.generation.scoring import JOINED, Assessment, ScoredSentence
 from search.mentions import demands, mentions, vocabulary
 from search.types import Source
 from search.words import content_words, stem, stems
@@ -40,31 +40,35 @@ def chosen(question: str, assessment: Assessment, sources: Sequence[Source]) -> 
         if (adds or SEVERAL.search(question)) and not any(alike(sentence, other) for other in found):
             found.append(sentence)
             open_ -= adds
-    return ordered([*found, *of_the_others(question, found, assessment)], sources)
+    if JOINED.search(question):
+        found += of_the_others(question, found, assessment)
+    return ordered(found, sources)
 
 
 def of_the_others(
     question: str, found: Sequence[ScoredSentence], assessment: Assessment
 ) -> list[ScoredSentence]:
-    """For each name of the question that is not mentioned yet the best sentence that does."""
+    """For each name of the question that is not mentioned yet the best sentence that mentions it."""
     added: list[ScoredSentence] = []
     for demand in demands(question):
         if any(mentions(vocabulary(each.text), demand) for each in (*found, *added)):
             continue
         rest = (each for each in assessment.sentences if mentions(vocabulary(each.text), demand))
         other = next((each for each in rest if each.score >= OTHERS * assessment.sentences[0].score), None)
-        if other and not any(alike(other, each) for each in (*found, *added)):
+        if other and not any(overlap(other, each) for each in (*found, *added)):
             added.append(other)
     return added[: MAX_SENTENCES - len(found)]
 
 
 def alike(sentence: ScoredSentence, other: ScoredSentence) -> bool:
     """Whether they say the same, or overlap."""
-    mine, its = sentence.quote, other.quote
-    if mine.n == its.n and mine.start < its.end and its.start < mine.end:
-        return True
     first, second = stems(sentence.text), stems(other.text)
-    return len(first & second) > SAME * min(len(first), len(second))
+    return overlap(sentence, other) or len(first & second) > SAME * min(len(first), len(second))
+
+
+def overlap(sentence: ScoredSentence, other: ScoredSentence) -> bool:
+    mine, its = sentence.quote, other.quote
+    return mine.n == its.n and mine.start < its.end and its.start < mine.end
 
 
 def ordered(found: Sequence[ScoredSentence], sources: Sequence[Source]) -> list[ScoredSentence]:

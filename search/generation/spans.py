@@ -34,7 +34,18 @@ def answer_span(question: str, sentence: str) -> Span | None:
     if not fresh:
         return None
     places = [match.start() for match in WORD.finditer(sentence) if stem(match.group()) in wanted]
-    return max(fresh, key=lambda span: nearness(sentence, span, places) + fit(question, sentence, span, kind))
+
+    def worth(span: Span) -> float:
+        form = fit(question, sentence, span, kind)
+        return nearness(sentence, span, places) + form - known(sentence[slice(*span)], wanted)
+
+    return max(fresh, key=worth)
+
+
+def known(thing: str, wanted: set[str]) -> float:
+    """The share of its words that the question says itself: "Pump P-101" is no answer about P-101."""
+    said = stems(thing)
+    return len(said & wanted) / len(said)
 
 
 def is_news(thing: str, wanted: set[str]) -> bool:
