@@ -84,12 +84,11 @@ def fit(question: str, sentence: str, span: Span, kind: AnswerKind) -> float:
 
 def nearness(sentence: str, span: Span, places: list[int]) -> float:
     """The words of the question around it: each counts the more the nearer it stands."""
-    return sum(1 / (1 + distance(sentence, span, place)) for place in places)
+    outside = [place for place in places if not span[0] <= place < span[1]]
+    return sum(1 / (1 + distance(sentence, span, place)) for place in outside)
 
 
 def distance(sentence: str, span: Span, place: int) -> int:
     """Words and clauses between a thing and a word that begins at ``place``."""
-    if span[0] <= place < span[1]:
-        return 0
     between = sentence[span[1] : place] if place >= span[1] else sentence[place : span[0]]
     return len(WORD.findall(between)) + CLAUSE_WORDS * len(CLAUSE.findall(between))
