@@ -30,7 +30,14 @@ NAMES = {
     "space.revision": _("Revision of the embedding space"),
 }
 #: Times that are no stage of the search; they are shown after those.
-TIMES = {"generate": _("writing"), "first_token": _("until the first word"), "total": _("altogether")}
+TIMES = {
+    "rewrite": _("standing alone"),
+    "retrieval": _("until passages were found"),
+    "assess": _("weighing sentences"),
+    "generate": _("writing"),
+    "first_token": _("until the first word"),
+    "total": _("altogether"),
+}
 CHANGES = {
     "added": _("found today, not then"),
     "lost": _("found then, not today"),
