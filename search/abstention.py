@@ -40,7 +40,7 @@ class Features:
         return cls(
             similarity=max(assessment.similarity or 0.0, 0.0),
             coverage=assessment.sentences[0].coverage,
-            passage=assessment.coverage,
+            passage=assessment.sentences[0].passage_coverage,
             kind=float(assessment.holds_kind),
         )
 

@@ -225,16 +225,15 @@ class ScoredSentence:
 class Assessment:
     """Sentences, best first, and what is known of the best one.
 
-    ``coverage`` is the share of the question's words that its passage mentions, ``similarity`` the best of
-    any sentence, None without an engine. ``missing`` is named by the question and mentioned by no source,
-    ``apart`` by others than the best sentence's own. ``holds_kind``: it holds a thing of the asked kind.
+    ``similarity`` is that of the nearest sentence, None without an engine. ``missing`` is named by the
+    question and mentioned by no source, ``apart`` by others than the best one's own.
     """
 
     sentences: tuple[ScoredSentence, ...]
-    coverage: float = 0.0
     similarity: float | None = None
     missing: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    #: Whether it holds a thing of the asked kind.
     holds_kind: bool = False
 
 
@@ -353,11 +352,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no answer.
-
-    ``missing`` is named by the question and mentioned by no source, ``apart`` by none together with the rest;
-    ``closest`` are the passages that came nearest.
-    """
+    """Why there is no answer: as assessed, and the passages that came closest."""
 
     code: Literal["nothing", "missing", "unsure", "unsupported"]
     missing: tuple[str, ...] = ()

@@ -197,7 +197,6 @@ def conclude(
     here = missing(alone, around[best.quote.n])
     return Assessment(
         sentences=tuple(scored),
-        coverage=best.passage_coverage,
         similarity=similarity,
         missing=nowhere,
         apart=tuple(each for each in here if each not in nowhere),

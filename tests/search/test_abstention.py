@@ -169,7 +169,7 @@ def test_each_of_the_features_pulls_its_way() -> None:
     near = replace(assessment, similarity=0.9)
     worse = (
         replace(near, similarity=0.4),
-        replace(near, coverage=0.0),
+        replace(near, sentences=(replace(near.sentences[0], passage_coverage=0.0),)),
         replace(near, holds_kind=False),
     )
     assert all(confidence(each, by) < confidence(near, by) for each in worse)
