@@ -98,7 +98,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def remote(url: str) -> dict[str, str]:
-    return {"LLM_BASE_URL": url, "LLM_MODEL": "known"}
+    return {"LLM_BASE_URL": url, "LLM_MODEL": "known", "CACHE_TTL_SECONDS": "0"}
 
 
 def embedded(folder: Path, questions: Sequence[str]) -> dict[str, Any]:

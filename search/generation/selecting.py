@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from search.generation.scoring import JOINED, Assessment, ScoredSentence
+from search.generation.scoring import JOINED, Assessment, Question, ScoredSentence, holds_kind
 from search.mentions import demands, mentions, vocabulary
 from search.types import Source
-from search.words import content_words, stem, stems
+from search.words import stems
 
 MAX_SENTENCES = 4
 #: A further sentence is quoted when it scores nearly like the best one, and says more of what was asked.
@@ -31,13 +31,16 @@ def chosen(question: str, assessment: Assessment, sources: Sequence[Source]) -> 
         return []
     best = assessment.sentences[0]
     found = [best]
-    asked = {stem(word) for word in content_words(question)}
-    open_ = asked - stems(best.text)
+    asked, several = Question.of(question), bool(SEVERAL.search(question))
+    # What is asked in one breath with something else may be of another kind.
+    any_kind = asked.kind == "text" or bool(JOINED.search(question))
+    open_ = asked.stems - stems(best.text)
     for sentence in assessment.sentences[1:]:
         if len(found) == MAX_SENTENCES or sentence.score < NEARLY * best.score:
             break
         adds = stems(sentence.text) & open_
-        if (adds or SEVERAL.search(question)) and not any(alike(sentence, other) for other in found):
+        says_more = (adds or several) and (any_kind or holds_kind(asked, sentence.text))
+        if says_more and not any(alike(sentence, other) for other in found):
             found.append(sentence)
             open_ -= adds
     if JOINED.search(question):

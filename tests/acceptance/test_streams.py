@@ -71,7 +71,9 @@ def streaming(model: Model, used_before: Path) -> Iterator[Portal]:
     """A portal whose model speaks when it is told to, with one document."""
     with tempfile.TemporaryDirectory(prefix="portal-streams-") as folder:
         copy_folder(used_before, Path(folder) / "data")
-        running = start_portal(Path(folder) / "data", LLM_BASE_URL=model.url, LLM_MODEL="small")
+        running = start_portal(
+            Path(folder) / "data", LLM_BASE_URL=model.url, LLM_MODEL="small", CACHE_TTL_SECONDS="0"
+        )
         client = running.client()
         pk = client.post("documents/", files={"file": ("regen.txt", TEXT.encode())}).json()["id"]
         wait_for(lambda: client.get(f"documents/{pk}/").json()["status"] == "ready")
