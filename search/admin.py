@@ -54,9 +54,6 @@ class AnswerAdmin(KeepingAnswers, SuperuserAdmin):
     date_hierarchy = "created_at"
     inlines = (CitationInline,)
 
-    def answer_of(self, row: Answer) -> Answer:
-        return row
-
     @admin.display(description=_("feedback"))
     def rating(self, answer: Answer) -> str:
         feedback = getattr(answer, "feedback", None)
