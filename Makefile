@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX ?=
 export PORT ?= 8000
 
-.PHONY: run test lint types packages models vendor clean
+.PHONY: run test lint types packages models vendor screenshots clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
@@ -31,10 +31,14 @@ types: $(VENV)/.dev
 models: $(VENV)/.dev
 	$(BIN)/python manage.py prepare_models
 
-# The browser tests need Chromium, those of text recognition Tesseract. Elsewhere than on Debian they
-# skip, and say so.
+# The browser tests need Chromium, those of text recognition Tesseract, the HTML validator Java.
+# Elsewhere than on Debian they skip, and say so.
 packages:
 	@bash tests/install_packages.sh
+
+# Every screen in both themes and both widths, into screenshots/. ARGS="--only home search-results"
+screenshots: $(VENV)/.dev packages
+	$(BIN)/python -m tests.acceptance.screenshots $(ARGS)
 
 vendor:
 	bash static/vendor/update.sh

@@ -195,7 +195,8 @@ class ValuesInWords(admin.AllValuesFieldListFilter):
     def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
             value = choice["display"]
-            yield {**choice, "display": self.words(value) if isinstance(value, str) and value else value}
+            words = self.words(value) if isinstance(value, str) and value else value
+            yield {**choice, "display": words or _("not known")}
 
 
 class KindFilter(ValuesInWords):

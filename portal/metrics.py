@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -21,6 +25,13 @@ request_latency_seconds = Histogram(
     ["method", "endpoint"],
     buckets=settings.PROMETHEUS_LATENCY_BUCKETS,
 )
+
+#: Kinds of what is kept, in words.
+KINDS = {
+    "results": _("results of searches"),
+    "answers": _("answers"),
+    "semantic": _("answers to other wordings"),
+}
 
 
 @require_safe
@@ -38,6 +49,37 @@ def registry() -> CollectorRegistry:
     MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
     gathered.register(LastAudit())
     return gathered
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShare:
+    """Of one kind of what is kept: how often it was asked for, and which share of it was there (0 to 1)."""
+
+    kind: str
+    asked: int
+    share: float
+
+    @property
+    def label(self) -> str:
+        return str(KINDS.get(self.kind, self.kind))
+
+
+def cache_shares() -> list[CacheShare]:
+    """Since the processes started."""
+    hits: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for kind, outcome, count in cache_counts():
+        asked[kind] += count if outcome in ("hit", "miss") else 0
+        hits[kind] += count if outcome == "hit" else 0
+    return [CacheShare(kind, asked[kind], hits[kind] / asked[kind]) for kind in sorted(asked) if asked[kind]]
+
+
+def cache_counts() -> Iterator[tuple[str, str, int]]:
+    for family in registry().collect():
+        if family.name == "search_cache":
+            for sample in family.samples:
+                if sample.name.endswith("_total"):
+                    yield sample.labels["kind"], sample.labels["outcome"], int(sample.value)
 
 
 def may_read(request: HttpRequest) -> bool:

@@ -64,7 +64,7 @@ INSTALLED_APPS = [
     "portal.accounts",
     "search",
     "documents",
-    "django.contrib.admin",
+    "portal.administration.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from statistics import fmean
 from typing import Any
 
@@ -48,6 +49,10 @@ class CollectionRecall:
     stored: int
     recall: float
 
+    @property
+    def is_poor(self) -> bool:
+        return self.recall < GOAL
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -60,6 +65,10 @@ class Audit:
     collections: tuple[CollectionRecall, ...]
 
     @property
+    def when(self) -> datetime:
+        return datetime.fromisoformat(self.at)
+
+    @property
     def recall(self) -> float | None:
         """The mean over collections."""
         return round(fmean(row.recall for row in self.collections), 4) if self.collections else None
@@ -67,7 +76,7 @@ class Audit:
     @property
     def poor(self) -> list[str]:
         """Whatever is below the goal."""
-        found = [row.collection for row in self.collections if row.recall < GOAL]
+        found = [row.collection for row in self.collections if row.is_poor]
         return [*found, "as asked"] if self.as_asked is not None and self.as_asked < GOAL else found
 
 
@@ -100,6 +109,15 @@ def audit(space: EmbeddingSpace, samples: int) -> Audit:
     if found.poor:
         logger.warning("recall@10 of the vector index is below %s in: %s", GOAL, ", ".join(found.poor))
     return found
+
+
+def last_audit() -> Audit | None:
+    """What the last audit found, by whatever process; None when that is too long ago."""
+    kept = cache.get(KEY)
+    if kept is None:
+        return None
+    rows = tuple(CollectionRecall(**row) for row in kept["collections"])
+    return Audit(**{**kept, "collections": rows})
 
 
 def askable(queries: Sequence[RecentQuery], space: EmbeddingSpace) -> Iterator[AskableQuery]:
@@ -164,11 +182,11 @@ class LastAudit(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = recall_gauge()
-        kept = cache.get(KEY) or {"collections": (), "as_asked": None}
-        for row in kept["collections"]:
-            family.add_metric([row["collection"]], row["recall"])
-        if kept["as_asked"] is not None:
-            family.add_metric([""], kept["as_asked"])
+        if kept := last_audit():
+            for row in kept.collections:
+                family.add_metric([row.collection], row.recall)
+            if kept.as_asked is not None:
+                family.add_metric([""], kept.as_asked)
         yield family
 
 

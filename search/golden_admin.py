@@ -29,15 +29,11 @@ from documents.downloads import BLOCK, in_thread
 from documents.models import Collection
 from search import golden, golden_files
 from search.exceptions import SearchError
-from search.golden_chart import chart_of
+from search.golden_chart import charts_of
 from search.models import GoldenQuestion, GoldenRun, Tuning
 from search.querysets import expected_here
 from search.questions import SHOWN_PROBLEMS, QuestionsRefused
 
-#: Charts above the list of runs.
-CHARTS = 4
-#: Of the latest runs.
-CHARTED = 200
 WITH_PAGE = re.compile(r"(?P<name>.+?)(?:,\s*p\.?\s*(?P<page>\d{1,6}))?")
 LIST = "admin:search_goldenquestion_changelist"
 EXCHANGE = "admin:search_goldenquestion_exchange"
@@ -373,16 +369,6 @@ def figure(run: GoldenRun, measure: str) -> str:
 
 def as_text(value: Any) -> SafeString:
     return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def charts_of(runs: QuerySet[GoldenRun]) -> list[Any]:
-    """One for each of the collections that were asked last, of the runs that the list shows."""
-    done = runs.filter(state=GoldenRun.State.DONE).order_by("-created_at", "-id")
-    by_collection: dict[int, list[GoldenRun]] = {}
-    for run in reversed(list(done.select_related("collection")[:CHARTED])):
-        by_collection.setdefault(run.collection_id, []).append(run)
-    latest = sorted(by_collection.values(), key=lambda runs: runs[-1].created_at, reverse=True)
-    return [chart_of(runs[-1].collection.name, runs) for runs in latest[:CHARTS]]
 
 
 @admin.register(Tuning)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -19,6 +20,10 @@ from search.models import GoldenRun
 LEFT, RIGHT, TOP, BOTTOM = 60, 584, 30, 220
 #: The latest runs that are drawn.
 RUNS = 40
+#: Collections that are drawn.
+CHARTS = 4
+#: Of the latest runs.
+CHARTED = 200
 MEASURES = ("recall@10", "mrr@10")
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Changes nearer than this to the one before have no room for their word.
@@ -67,6 +72,17 @@ class Chart:
     ticks: tuple[Tick, ...]
     first: str
     last: str
+
+
+def charts_of(runs: QuerySet[GoldenRun]) -> list[Chart]:
+    """One for each of the collections that were asked last, of their ``runs``."""
+    done = runs.filter(state=GoldenRun.State.DONE).order_by("-created_at", "-id")
+    by_collection: dict[int, list[GoldenRun]] = {}
+    for run in reversed(list(done.select_related("collection")[:CHARTED])):
+        by_collection.setdefault(run.collection_id, []).append(run)
+    latest = sorted(by_collection.values(), key=lambda runs: runs[-1].created_at, reverse=True)
+    charts = (chart_of(runs[-1].collection.name, runs) for runs in latest[:CHARTS])
+    return [chart for chart in charts if chart]
 
 
 def chart_of(title: str, runs: Sequence[GoldenRun]) -> Chart | None:

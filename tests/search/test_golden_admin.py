@@ -17,7 +17,7 @@ from django.test import Client
 
 from documents.models import Collection, Document, Role
 from documents.services import collection_create, document_delete, document_update, membership_set
-from search import golden, golden_admin
+from search import golden, golden_chart
 from search.golden import question_create
 from search.golden_chart import chart_of, columns
 from search.models import GoldenQuestion, GoldenRun, Tuning
@@ -339,12 +339,12 @@ def test_a_chart_marks_changes_of_model_and_setting() -> None:
 
 
 def test_charts_are_of_the_latest_runs(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(golden_admin, "CHARTED", 2)
+    monkeypatch.setattr(golden_chart, "CHARTED", 2)
     for day, recall in ((1, 0.1), (2, 0.2), (3, 0.3)):
         run = a_run(day, recall, collection=collection, state=GoldenRun.State.DONE, seconds=1.0)
         run.save()
         GoldenRun.objects.filter(pk=run.pk).update(created_at=run.created_at)
-    (chart,) = golden_admin.charts_of(GoldenRun.objects.all())
+    (chart,) = golden_chart.charts_of(GoldenRun.objects.all())
     assert "Runs drawn: 2." in chart.summary
     assert chart.series[0].last == "0.300"
 

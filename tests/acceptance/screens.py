@@ -1,0 +1,122 @@
+"""Every screen and the states it can be in: looked at by axe, by the validator, and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.acceptance.world import PASSWORD, World
+
+THEMES = ("light", "dark")
+WIDTHS = (360, 1440)
+HEIGHT = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """``then`` brings the page that was opened into the state; ``status`` is what the page answers."""
+
+    name: str
+    path: str
+    who: str = "alice"
+    then: Callable[[Any], None] | None = None
+    status: int = 200
+
+
+def screens(world: World) -> list[Screen]:
+    missing = "/documents/00000000-0000-4000-8000-000000000000/"
+    return [
+        Screen("sign-in", "/login/", who=""),
+        Screen("sign-in-wrong", "/login/", who="", then=wrong_password),
+        Screen("not-found-signed-out", "/nowhere/", who="", status=404),
+        Screen("home", "/"),
+        Screen("home-empty", "/", who="charlie"),
+        Screen("documents", "/documents/"),
+        Screen("documents-empty", "/documents/", who="charlie"),
+        Screen("documents-none-match", "/documents/?q=zeppelin"),
+        Screen("documents-many", "/documents/", who="dora"),
+        Screen("document-pictured", world.report),
+        Screen("document-text", world.notes),
+        Screen("document-failed", world.broken),
+        Screen("document-long-title", world.long),
+        Screen("document-as-member", world.report, who="bob"),
+        Screen("document-as-stranger", world.report, who="charlie", status=404),
+        Screen("document-delete", f"{world.notes}delete/"),
+        Screen("not-found", missing, status=404),
+        Screen("search-start", "/search/"),
+        Screen("search-results", "/search/?q=crane+service"),
+        Screen("search-nothing", "/search/?q=zzyzx+qwv&mode=keyword"),
+        Screen("search-empty-portal", "/search/?q=crane", who="charlie"),
+        Screen("why", f"/search/why/?q=crane&document={world.notes.split('/')[2]}"),
+        Screen("explain", "/search/explain/?q=crane", who="admin"),
+        Screen("ask-start", "/ask/"),
+        Screen("ask-start-empty", "/ask/", who="charlie"),
+        Screen("answer", world.conversation),
+        Screen("answer-passage", world.conversation, then=open_passage),
+        Screen("answer-refused", world.refused),
+        Screen("answer-alone", world.answered),
+        Screen("answer-as-stranger", world.answered, who="charlie", status=404),
+        Screen("receipt", f"{world.answered}receipt/"),
+        Screen("collections", "/collections/"),
+        Screen("collection", "/collections/harbour-works/"),
+        Screen("collection-as-member", "/collections/harbour-works/", who="bob"),
+        Screen("account", "/account/"),
+        Screen("password", "/account/password/"),
+        Screen("api-docs", "/api/v1/docs/"),
+        Screen("admin-dashboard", "/admin/", who="admin"),
+        Screen("admin-documents", "/admin/documents/document/", who="admin"),
+    ]
+
+
+def wrong_password(page: Any) -> None:
+    page.fill("input[name=username]", "alice")
+    page.fill("input[name=password]", "not-this-one")
+    page.press("input[name=password]", "Enter")
+    page.wait_for_selector("[role=alert], .errorlist, .note-bad")
+
+
+def open_passage(page: Any) -> None:
+    page.locator("[data-testid=citation]").first.click()
+    page.wait_for_selector("[data-testid=passage-panel] .reader")
+
+
+class Looker:
+    """Opens screens in one browser, with a signed-in context for each person and theme."""
+
+    def __init__(self, browser: Any, world: World) -> None:
+        self.browser, self.world = browser, world
+        self.cookies: dict[str, list[dict[str, Any]]] = {}
+
+    @contextmanager
+    def looking(self, screen: Screen, theme: str, width: int) -> Iterator[Any]:
+        """The page in its state, settled."""
+        size = {"width": width, "height": HEIGHT}
+        context = self.browser.new_context(
+            viewport=size, color_scheme=theme, locale="en-GB", reduced_motion="reduce"
+        )
+        context.add_cookies(self.signed_in(screen.who))
+        page = context.new_page()
+        answer = page.goto(self.world.portal.address + screen.path, wait_until="load")
+        assert answer.status == screen.status, f"{screen.name}: {answer.status}"
+        if screen.then:
+            screen.then(page)
+        page.wait_for_load_state("networkidle")
+        yield page
+        context.close()
+
+    def signed_in(self, who: str) -> list[dict[str, Any]]:
+        if who and who not in self.cookies:
+            portal = self.world.portal
+            password = portal.environment["ADMIN_PASSWORD"] if who == "admin" else PASSWORD
+            context = self.browser.new_context()
+            page = context.new_page()
+            page.goto(f"{portal.address}/login/")
+            page.fill("input[name=username]", who)
+            page.fill("input[name=password]", password)
+            page.press("input[name=password]", "Enter")
+            page.wait_for_url(lambda url: "login" not in url)
+            self.cookies[who] = context.cookies()
+            context.close()
+        return self.cookies.get(who, [])

@@ -1,0 +1,59 @@
+"""``make screenshots``: every screen, in both themes and both widths, into the folder ``screenshots/``.
+
+python -m tests.acceptance.screenshots [--only NAME …]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, start_portal
+from tests.acceptance.screens import THEMES, WIDTHS, Looker, screens
+from tests.acceptance.world import furnish
+
+FOLDER = ROOT / "screenshots"
+
+
+def main() -> None:
+    wanted = arguments().only
+    if CHROMIUM is None:
+        raise SystemExit("Chromium is missing (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    if not wanted:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder, sync_playwright() as playwright:
+        portal = start_portal(Path(folder) / "data")
+        try:
+            looker = Looker(
+                playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS), furnish(portal)
+            )
+            photograph(looker, wanted)
+        finally:
+            portal.stop()
+
+
+def photograph(looker: Looker, wanted: list[str]) -> None:
+    for screen in screens(looker.world):
+        if wanted and screen.name not in wanted:
+            continue
+        for theme in THEMES:
+            for width in WIDTHS:
+                with looker.looking(screen, theme, width) as page:
+                    path = FOLDER / f"{screen.name}-{theme}-{width}.png"
+                    page.screenshot(path=path, full_page=True)
+        print(screen.name, flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

