@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from documents import collection_views, views
+from documents import collection_views, sample_views, views
 
 urlpatterns = [
     path("documents/", views.document_list, name="document-list"),
     path("documents/upload/", views.document_upload, name="document-upload"),
+    path("documents/samples/", sample_views.samples_add, name="samples-add"),
+    path("documents/samples/remove/", sample_views.samples_remove, name="samples-remove"),
     path("documents/retry/", views.documents_retry, name="documents-retry"),
     path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
     path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),
