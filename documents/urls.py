@@ -23,6 +23,7 @@ urlpatterns = [
     path("collections/<slug:slug>/", collection_views.collection_detail, name="collection-detail"),
     path("collections/<slug:slug>/edit/", collection_views.collection_edit, name="collection-edit"),
     path("collections/<slug:slug>/delete/", collection_views.collection_delete, name="collection-delete"),
+    path("collections/<slug:slug>/leave/", collection_views.collection_leave, name="collection-leave"),
     path("collections/<slug:slug>/members/", collection_views.member_set, name="collection-member-set"),
     path(
         "collections/<slug:slug>/members/remove/",
