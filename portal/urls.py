@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView
 
-from portal import api_docs, health, metrics
+from portal import api_docs, favicon, health, metrics
 from search import openai_api
 
 api: list[URLPattern | URLResolver] = [
@@ -23,8 +22,6 @@ admin.site.site_header = admin.site.site_title = _("Document portal: administrat
 admin.site.index_title = _("Collections, documents and people")
 
 urlpatterns = [
-    path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("", include("portal.accounts.urls")),
     path("", include("documents.urls")),
     path("", include("search.urls")),
@@ -34,6 +31,7 @@ urlpatterns = [
     path("v1/models/<str:name>", openai_api.ModelView.as_view(), name="model"),
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
+    path("favicon.ico", favicon.favicon, name="favicon"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
