@@ -101,3 +101,66 @@ def test_keys_are_letters_in_a_field_and_can_be_switched_off(portal: Portal, pag
     page.keyboard.type("gd")
     expect(page.locator("[data-testid=keys]")).to_be_hidden()
     assert page.url == f"{portal.address}/"
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_three_themes_without_a_flash(portal: Portal, browser: Any, script: bool) -> None:
+    context = browser.new_context(color_scheme="dark", java_script_enabled=script, base_url=portal.address)
+    page = context.new_page()
+    page.goto("/login/")
+    dark = ground(page)
+    assert choose(page, "light") != dark
+    sent = context.request.get("/login/").text()
+    assert 'data-theme="light"' in sent, "the server writes it into the page: nothing flashes"
+    assert choose(page, "dark") == dark
+    assert choose(page, "system") == dark
+    assert "theme" not in {cookie["name"] for cookie in context.cookies()}
+    page.emulate_media(color_scheme="light")
+    assert ground(page) != dark
+
+
+def choose(page: Any, theme: str) -> Any:
+    if not page.locator("[data-theme-choice]").first.is_visible():
+        page.locator("[data-testid=theme-menu]").click()
+    page.locator(f"[data-theme-choice][value={theme}]").first.click()
+    expect(page.locator(f"[data-theme-choice][value={theme}]").first).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    return ground(page)
+
+
+def ground(page: Any) -> Any:
+    """The colour of the page, as it is painted: a picture of one pixel."""
+    return page.screenshot(clip={"x": 5, "y": 300, "width": 1, "height": 1})
+
+
+def test_a_narrow_page_does_not_scroll_sideways_and_targets_are_large(portal: Portal, browser: Any) -> None:
+    page = browser.new_context(viewport={"width": 360, "height": 740}, base_url=portal.address).new_page()
+    sign_in(page, portal)
+    for address in ("/", "/collections/", "/account/", "/account/password/", "/nothing/", "/api/v1/docs/"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+        assert page.evaluate(SMALL) == [], address
+
+
+#: Buttons and fields below 24 by 24 pixels, and links that stand alone.
+SMALL = """[...document.querySelectorAll(
+    "button, summary, input:not([type=hidden]), select, nav a, .button, li > a")]
+  .filter((each) => each.checkVisibility() && !each.closest("label"))
+  .map((each) => [each.outerHTML.slice(0, 90), each.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([html]) => html)"""
+
+
+def test_the_content_is_the_first_stop(page: Any) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+
+
+def test_a_lost_page_searches_on(portal: Portal, page: Any) -> None:
+    page.goto(f"{portal.address}/there/was/something/")
+    page.keyboard.press("/")
+    page.keyboard.type("ferry")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{portal.address}/search/?q=ferry")

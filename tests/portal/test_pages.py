@@ -149,6 +149,17 @@ def test_a_stale_form_leads_back_to_its_page(alice: User, before: str, offered: 
     assert not Collection.objects.filter(name="X").exists()
 
 
+def test_an_address_for_forms_only_has_a_page(alice: User) -> None:
+    client = Client()
+    answer = client.post("/collections/research/edit/", {"name": "X"})
+    back = f"{answer['Location']}"
+    answer = client.post(back, {"username": "alice", "password": "alice-password"}, follow=True)
+    assert answer.status_code == 405
+    assert "This address only takes what a form sends." in answer.content.decode()
+    program = client.get("/collections/research/edit/", headers={"Accept": "application/json"})
+    assert (program.status_code, program.content) == (405, b"")
+
+
 def test_a_bad_request_has_a_page(alice: User, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
     page = signed_in(alice).post("/collections/", {f"field-{n}": "x" for n in range(9)})
