@@ -20,7 +20,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
-from documents import lexical, lexical_scan, vector_scan
+from documents import lexical, lexical_scan, samples, vector_scan
 from documents.expressions import Bm25Score, CurrentScore, TextVector, any_of, holding
 from documents.phrases import conditions
 from documents.scope import Extent, Scope
@@ -87,6 +87,12 @@ class DocumentQuerySet(models.QuerySet[Any]):
 
     def on_their_way(self) -> Self:
         return self.filter(status__in=["queued", "processing"])
+
+    def samples_of(self, user: User) -> Self:
+        """The sample documents in the user's private collection."""
+        return self.filter(
+            collection__owner=user.pk, collection__is_private=True, sha256__in=list(samples.digests())
+        )
 
     def without_job(self) -> Self:
         """Those for which nothing waits in the queue or is being done."""

@@ -7,10 +7,12 @@ from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import cast
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from portal.metrics import request_latency_seconds
+from portal.problems import error_answer, for_program
 
 SyncGet = Callable[[HttpRequest], HttpResponseBase]
 AsyncGet = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -79,6 +81,34 @@ def request_latency(get_response: Get) -> Get:
         return response
 
     return measure
+
+
+@sync_and_async_middleware
+def pages_for_forms(get_response: Get) -> Get:
+    """A page for who opens an address that only forms send to: back from signing in, or by a reload."""
+    if iscoroutinefunction(get_response):
+        get_async = cast(AsyncGet, get_response)
+
+        async def show_async(request: HttpRequest) -> HttpResponseBase:
+            response = await get_async(request)
+            return await sync_to_async(method_page)(request) if is_bare(request, response) else response
+
+        return show_async
+    get_sync = cast(SyncGet, get_response)
+
+    def show(request: HttpRequest) -> HttpResponseBase:
+        response = get_sync(request)
+        return method_page(request) if is_bare(request, response) else response
+
+    return show
+
+
+def is_bare(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return response.status_code == 405 and request.method == "GET" and not for_program(request)
+
+
+def method_page(request: HttpRequest) -> HttpResponseBase:
+    return error_answer(request, 405)
 
 
 def observe(request: HttpRequest, seconds: float) -> None:

@@ -12,6 +12,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, Validatio
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 from rest_framework import exceptions as rest
 from rest_framework.settings import api_settings
@@ -27,7 +28,6 @@ OPENAI_PATHS = ("/v1/",)
 #: ``search.exceptions.TooManyAnswers``.
 CROWDED = "too-many-answers"
 RETRY_SECONDS = "5"
-PAGES = {400: ["400.html", "404.html"], 403: ["403.html"], 404: ["404.html"]}
 #: The base exceptions of the apps: each has ``code`` and ``status``, and reads as its message.
 APP_ERRORS = ("documents.exceptions.DocumentError", "search.exceptions.SearchError")
 DATABASE_GONE = (OperationalError, InterfaceError)
@@ -162,14 +162,34 @@ def for_program(request: HttpRequest) -> bool:
     return request.path.startswith(API_PATHS) or ("json" in accepted and "text/html" not in accepted)
 
 
-def error_answer(request: HttpRequest, status: int, detail: str = "") -> HttpResponse:
+def error_answer(
+    request: HttpRequest, status: int, detail: str = "", *, page: str = "", back: str = ""
+) -> HttpResponse:
     headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
     if for_program(request):
         return problem(request, status, detail, headers=headers)
     # The page of a 500 asks nothing of the database; the others show who is signed in.
-    names, asker = ([f"{status}.html", "500.html"], None) if status >= 500 else (PAGES[status], request)
-    page = render_to_string(names, {"detail": detail, "status": status}, asker)
-    return HttpResponse(page, status=status, headers=headers)
+    name, asker = ("500.html", None) if status >= 500 else (page or f"{status}.html", request)
+    context = {
+        "detail": detail,
+        "status": status,
+        "back": back,
+        "again": request.get_full_path() if request.method == "GET" else "",
+        "theme": themed(request),
+    }
+    return HttpResponse(render_to_string(name, context, asker), status=status, headers=headers)
+
+
+def themed(request: HttpRequest) -> str:
+    chosen = request.COOKIES.get("theme", "")
+    return chosen if chosen in ("light", "dark") else ""
+
+
+def page_before(request: HttpRequest) -> str:
+    """Where the form was, if that is ours."""
+    before = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure())
+    return before if ours else ""
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -197,4 +217,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """settings.CSRF_FAILURE_VIEW."""
     detail = "The form is too old, or this browser keeps no cookies. Load the page again."
-    return error_answer(request, 403, f"{detail} ({reason})" if settings.DEBUG else detail)
+    detail = f"{detail} ({reason})" if settings.DEBUG else detail
+    return error_answer(request, 403, detail, page="403_csrf.html", back=page_before(request))

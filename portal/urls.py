@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from portal import api_docs, health, metrics
+from portal import api_docs, favicon, health, metrics
 from search import openai_api
 
 api: list[URLPattern | URLResolver] = [
@@ -19,8 +18,6 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("", include("portal.accounts.urls")),
     path("", include("documents.urls")),
     path("", include("search.urls")),
@@ -30,6 +27,7 @@ urlpatterns = [
     path("v1/models/<str:name>", openai_api.ModelView.as_view(), name="model"),
     path("healthz/live", health.live, name="live"),
     path("healthz/ready", health.ready, name="ready"),
+    path("favicon.ico", favicon.favicon, name="favicon"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

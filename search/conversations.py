@@ -60,6 +60,14 @@ def conversation_delete(*, conversation: Conversation) -> None:
         hub.kick(pk)
 
 
+def conversations_delete(*, user: User) -> int:
+    """All of a user's; how many there were."""
+    found = list(Conversation.objects.visible_to(user))
+    for conversation in found:
+        conversation_delete(conversation=conversation)
+    return len(found)
+
+
 # --- Versions -------------------------------------------------------------------------------
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import conversation_views, views
+from search import conversation_views, home, views
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home.home, name="home"),
     path("search/", views.search, name="search"),
     path("search/explain/", views.search_explain, name="search-explain"),
     path("search/why/", views.search_why, name="search-why"),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from documents.exceptions import DocumentError
-from documents.models import Collection, Document, Status
+from documents.models import Collection, Document
 from documents.partial import render_part
 from documents.views import signed_in
 from search import answers, conversations, pipeline
@@ -32,23 +32,9 @@ from search.stages import shown_stages
 from search.threads import documents_titled, scope_of_last, scoped, shown_alone, shown_thread
 from search.why import searcher, why
 
-RECENT = 6
 CONVERSATIONS = 40
 #: Documents to choose from, when one is asked about.
 CHOICES = 12
-
-
-@require_safe
-@login_required
-def home(request: HttpRequest) -> HttpResponse:
-    user = signed_in(request)
-    documents = Document.objects.visible_to(user).select_related("collection")
-    context = {
-        "recent": documents[:RECENT],
-        "on_the_way": documents.filter(status__in=[Status.QUEUED, Status.PROCESSING])[:RECENT],
-        "conversations": Conversation.objects.visible_to(user)[:RECENT],
-    }
-    return render(request, "home.html", context)
 
 
 @require_safe

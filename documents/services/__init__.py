@@ -21,6 +21,7 @@ from documents.services.documents import (
 )
 from documents.services.identity import document_identify
 from documents.services.lifecycle import document_cancel, document_fail, documents_retry
+from documents.services.samples import samples_add, samples_remove
 
 __all__ = [
     "Accepted",
@@ -41,5 +42,7 @@ __all__ = [
     "documents_retry",
     "membership_remove",
     "membership_set",
+    "samples_add",
+    "samples_remove",
     "touch_corpus",
 ]

@@ -1,17 +1,24 @@
-// Light or dark: kept in a cookie, so that the server writes it into the page and nothing flashes.
+// Light, dark or as the system: kept in a cookie, so that the server writes it into the page and nothing flashes.
+// Without this script the buttons send a form that does the same.
 
-const root = document.documentElement;
+const YEAR_SECONDS = 31536000;
 
-function shown() {
-  return root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+for (const button of document.querySelectorAll("[data-theme-choice]")) {
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    choose(button.value);
+  });
 }
 
-for (const button of document.querySelectorAll("[data-theme-switch]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    root.dataset.theme = shown() === "dark" ? "light" : "dark";
-    document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
-  });
+function choose(theme) {
+  const own = theme !== "system";
+  if (own) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  document.querySelector("meta[name=color-scheme]").content = own ? theme : "light dark";
+  document.cookie = `theme=${own ? theme : ""}; path=/; max-age=${own ? YEAR_SECONDS : 0}; samesite=lax`;
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.value === theme));
+  }
 }
 
 // A menu closes when something else is clicked, and on Escape.

@@ -220,8 +220,8 @@ def test_collection_pages(
     browser: SignIn, alice: User, bob: User, charlie: User, collection: Collection
 ) -> None:
     address = reverse("collection-detail", args=["research"])
-    assert b"Add or change" in browser(alice).get(address).content
-    assert b"Add or change" not in browser(bob).get(address).content
+    assert b"Add a person" in browser(alice).get(address).content
+    assert b"Add a person" not in browser(bob).get(address).content
     assert browser(charlie).get(address).status_code == 404
     browser(charlie).post("/collections/", {"name": "Charlie's own"})
     assert Collection.objects.get(name="Charlie's own").owner == charlie
@@ -333,7 +333,7 @@ def test_of_htmx_an_action_only_renews_the_list(
         (
             reverse("documents-retry"),
             Status.QUEUED,
-            {"documents:changed": {}, "documents:said": {"text": "0 documents are tried again."}},
+            {"documents:changed": {}, "toast": {"text": "0 documents are tried again.", "tone": "good"}},
         ),
     ]
     for address, status, news in steps:
