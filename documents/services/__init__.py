@@ -1,7 +1,14 @@
 """Every write to collections and documents: keyword-only functions, atomic, checked first."""
 
 from documents.services.binning import bin_empty, document_bin, document_unbin
-from documents.services.bulk import Outcome, documents_bin, documents_move, documents_reindex, documents_tag
+from documents.services.bulk import (
+    Outcome,
+    documents_bin,
+    documents_move,
+    documents_reindex,
+    documents_tag,
+    documents_unbin,
+)
 from documents.services.collections import (
     collection_create,
     collection_private,
@@ -49,6 +56,7 @@ __all__ = [
     "documents_reindex",
     "documents_retry",
     "documents_tag",
+    "documents_unbin",
     "membership_remove",
     "membership_set",
     "touch_corpus",

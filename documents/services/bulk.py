@@ -12,7 +12,7 @@ from django.http import Http404
 
 from documents.exceptions import DocumentError
 from documents.models import Collection, Document
-from documents.services.binning import document_bin
+from documents.services.binning import document_bin, document_unbin
 from documents.services.documents import document_reindex, document_update
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ class Outcome:
 
     done: list[UUID] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+
+    def with_(self, other: Outcome) -> Outcome:
+        reasons = {**self.refused, **other.refused}
+        both = {why: self.refused.get(why, 0) + other.refused.get(why, 0) for why in reasons}
+        return Outcome([*self.done, *other.done], both)
 
 
 def each(documents: Iterable[Document], change: Callable[[Document], bool]) -> Outcome:
@@ -81,3 +86,8 @@ def documents_bin(*, documents: Iterable[Document], user: User) -> Outcome:
         return True
 
     return each(documents, change)
+
+
+def documents_unbin(*, documents: Iterable[Document]) -> Outcome:
+    """Back from the bins. What one of them brings back with it counts once."""
+    return each(documents, lambda document: document_unbin(document=document))
