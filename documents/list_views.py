@@ -16,7 +16,7 @@ from documents.folders import PASSED_OVER
 from documents.models import Collection, Document
 from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
-from documents.saved_views import tabs_of
+from documents.saved_views import saved_query, tabs_of
 
 #: Table or grid, as it was chosen last.
 VIEW_COOKIE = "documents_view"
@@ -65,8 +65,9 @@ def shown(user: User, request: HttpRequest) -> dict[str, Any]:
 
 def saved(user: User, given: QueryDict) -> dict[str, Any]:
     tabs = tabs_of(user, given)
-    is_new = bool(listing.query_of(given)) and not any(tab.current for tab in tabs)
-    return {"tabs": tabs, "is_new_view": is_new}
+    query = saved_query(given)
+    is_new = bool(query) and not any(tab.current for tab in tabs)
+    return {"tabs": tabs, "is_whole": not query, "is_new_view": is_new}
 
 
 def with_rights(collections: QuerySet[Collection], user: User) -> QuerySet[Any]:

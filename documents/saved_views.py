@@ -29,15 +29,20 @@ class Tab:
 
 
 def tabs_of(user: User, given: QueryDict) -> list[Tab]:
-    present = query_of(given)
+    present = saved_query(given)
     views = SavedView.objects.filter(user=user)
     return [Tab(each, f"{reverse('document-list')}?{each.query}", each.query == present) for each in views]
+
+
+def saved_query(given: QueryDict) -> str:
+    """Filters and order. Table or grid is the reader's habit, not the view's."""
+    return query_of(given, view="")
 
 
 @require_POST
 @login_required
 def view_save(request: HttpRequest) -> HttpResponse:
-    query = query_of(QueryDict(request.POST.get("query", "")))
+    query = saved_query(QueryDict(request.POST.get("query", "")))
     user = cast(User, request.user)
     try:
         services.view_save(user=user, name=request.POST.get("name", ""), query=query)
