@@ -80,6 +80,7 @@ class CollectionAdmin(CuratedAdmin):
         return (
             super()
             .get_queryset(request)
+            .filter(bin_of=None)
             .annotate(
                 documents_total=Count("documents", distinct=True),
                 members_total=Count("memberships", distinct=True),
@@ -232,7 +233,7 @@ class DocumentAdmin(CuratedAdmin):
         return Document.objects.manageable_by(request.user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("error_detail", "metadata")
+        return super().get_queryset(request).filter(binned_at=None).defer("error_detail", "metadata")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = DocumentChangeForm if obj else DocumentForm
@@ -251,8 +252,10 @@ class DocumentAdmin(CuratedAdmin):
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        if db_field.name == "collection" and not request.user.is_superuser:
-            kwargs["queryset"] = Collection.objects.manageable_by(request.user)
+        if db_field.name == "collection":
+            shared = Collection.objects.but_bins()
+            user = request.user
+            kwargs["queryset"] = shared if user.is_superuser else Collection.objects.manageable_by(user)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

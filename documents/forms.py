@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
@@ -12,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from documents import uploads
-from documents.models import TITLE_LENGTH, Collection, Role, Status
+from documents.models import TITLE_LENGTH, Collection, Role
 from documents.parsing.registry import NAMES
 
 
@@ -58,40 +57,6 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         chosen = cast(forms.ModelChoiceField, self.fields["collection"])
         chosen.queryset = Collection.objects.writable_by(user)
-
-
-class DocumentFilterForm(forms.Form):
-    """The filters of the list, as they stand in its address."""
-
-    q = forms.CharField(required=False, max_length=200, label=_("Title or file name"))
-    collection = forms.ChoiceField(required=False, label=_("Collection"))
-    status = forms.ChoiceField(required=False, label=_("Status"))
-    type = forms.ChoiceField(required=False, label=_("Type"))
-    tag = forms.ChoiceField(required=False, label=_("Tag"))
-
-    def __init__(
-        self, *args: Any, collections: Iterable[Collection], tags: Iterable[str], **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.auto_id = "filter-%s"
-        self.offer("collection", _("All collections"), [(c.slug, collection_label(c)) for c in collections])
-        self.offer("status", _("Any status"), Status.choices)
-        self.offer("type", _("Any type"), kind_choices())
-        self.offer("tag", _("Any tag"), [(tag, tag) for tag in tags])
-
-    def offer(self, name: str, empty: Any, choices: Iterable[tuple[str, Any]]) -> None:
-        cast(forms.ChoiceField, self.fields[name]).choices = [("", empty), *choices]
-
-    def criteria(self) -> dict[str, str] | None:
-        """Keywords of ``DocumentQuerySet.matching``; None when a filter names what is not there."""
-        if not self.is_valid():
-            return None
-        given = self.cleaned_data
-        return {
-            "text": given["q"],
-            "kind": given["type"],
-            **{name: given[name] for name in ("collection", "status", "tag")},
-        }
 
 
 def collection_label(collection: Collection) -> Any:

@@ -102,8 +102,9 @@ def claim_document(document_id: UUID) -> Claim | None:
     """Mark a queued (or, after a worker's death, a processing) document as on its way."""
     space = ensure_active_space()
     with transaction.atomic():
-        document = Document.objects.select_for_update(no_key=True).filter(pk=document_id).first()
-        if document is None or document.status not in (Status.QUEUED, Status.PROCESSING):
+        waiting = Document.objects.on_their_way().select_for_update(no_key=True)
+        document = waiting.filter(pk=document_id).first()
+        if document is None:
             return None
         document.status, document.stage, document.percent = Status.PROCESSING, Stage.PARSING, 0
         document.stage_done = document.stage_total = 0

@@ -37,11 +37,15 @@ if TYPE_CHECKING:
 
 
 class CollectionQuerySet(models.QuerySet[Any]):
+    def but_bins(self) -> Self:
+        """Without those in which deleted documents wait for their end."""
+        return self.filter(bin_of=None)
+
     def visible_to(self, user: User) -> Self:
         """Collections that the user owns or is a member of; nothing for the anonymous."""
         if not user.is_authenticated:
             return self.none()
-        return self.filter(Q(owner=user) | Q(pk__in=memberships_of(user.pk)))
+        return self.but_bins().filter(Q(owner=user) | Q(pk__in=memberships_of(user.pk)))
 
     def writable_by(self, user: User) -> Self:
         """Collections in which the user may upload and change documents."""
@@ -54,7 +58,8 @@ class CollectionQuerySet(models.QuerySet[Any]):
     def _with_role(self, user: User, *roles: str) -> Self:
         if not user.is_authenticated:
             return self.none()
-        return self.filter(Q(owner=user) | Q(pk__in=memberships_of(user.pk).filter(role__in=roles)))
+        entitled = memberships_of(user.pk).filter(role__in=roles)
+        return self.but_bins().filter(Q(owner=user) | Q(pk__in=entitled))
 
 
 def memberships_of(user_id: Any) -> models.QuerySet[Any]:
@@ -85,8 +90,13 @@ class DocumentQuerySet(models.QuerySet[Any]):
     def manageable_by(self, user: User) -> Self:
         return self._in(lambda collections: collections.manageable_by(user))
 
+    def but_binned(self) -> Self:
+        """Without those that were deleted and are only kept to be brought back."""
+        return self.filter(binned_at=None)
+
     def on_their_way(self) -> Self:
-        return self.filter(status__in=["queued", "processing"])
+        """A job is to bring them to their end; none is to in the bin."""
+        return self.but_binned().filter(status__in=["queued", "processing"])
 
     def samples_of(self, user: User) -> Self:
         """The sample documents in the user's private collection."""

@@ -29,6 +29,7 @@ WIDTH, HEIGHT = 320, 640
 PATIENCE_SECONDS = 20.0
 #: A page that cannot be drawn is not tried again at every look.
 UNDRAWN_SECONDS = 60 * 60
+NOTHING = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
 
@@ -43,7 +44,7 @@ def document_thumbnail(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise Http404
     etag = f'"{shown_file(document)}-{number}-small"'
     response = get_conditional_response(request, etag=etag) or pictured(document, number)
-    if response.status_code in (200, 304):
+    if "Cache-Control" not in response:
         lasting = request.GET.get("v") == version_of(document)
         response["ETag"] = etag
         response["Cache-Control"] = (
@@ -54,10 +55,11 @@ def document_thumbnail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def pictured(document: Document, number: int) -> HttpResponse:
+    """Nothing to be seen where it cannot be drawn now: the tile below stays, and nothing looks broken."""
     try:
         return HttpResponse(thumbnail(document, number), content_type="image/png")
-    except Busy:
-        return HttpResponse(status=503, headers={"Retry-After": str(Busy.wait)})
+    except (Busy, UnreadableDocument, OSError):
+        return HttpResponse(NOTHING, content_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 def version_of(document: Document) -> str:
@@ -66,12 +68,13 @@ def version_of(document: Document) -> str:
 
 
 def thumbnail(document: Document, number: int) -> bytes:
-    """The kept picture, else drawn now. Raises ``Http404`` for what has none, and ``Busy``."""
+    """The kept picture, else drawn now. Raises ``Http404`` for what has none, ``Busy``, and what the jail
+    raises."""
     name = kept_name(document, number)
     if kept := read(default_storage, name):
         return kept
     if cache.get(f"undrawn:{name}"):
-        raise Http404
+        raise UnreadableDocument
     scale = scale_of(get_object_or_404(Page, document=document, number=number))
     release_connection()
     with a_turn(PATIENCE_SECONDS):
@@ -103,7 +106,7 @@ def drawn(document: Document, number: int, scale: float, name: str) -> bytes:
             png = render_page_in_jail(path, number, scale=scale, kind=document.shown_kind)
     except (UnreadableDocument, OSError):
         cache.set(f"undrawn:{name}", 1, timeout=UNDRAWN_SECONDS)
-        raise Http404 from None
+        raise
     keep(document, name, png)
     return png
 

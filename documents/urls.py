@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from documents import collection_views, sample_views, thumbnails, views
+from documents import (
+    bulk_views,
+    collection_views,
+    list_views,
+    sample_views,
+    saved_views,
+    thumbnails,
+    undo,
+    views,
+)
 
 urlpatterns = [
-    path("documents/", views.document_list, name="document-list"),
+    path("documents/", list_views.document_list, name="document-list"),
     path("documents/upload/", views.document_upload, name="document-upload"),
     path("documents/samples/", sample_views.samples_add, name="samples-add"),
     path("documents/samples/remove/", sample_views.samples_remove, name="samples-remove"),
+    path("documents/bulk/", bulk_views.documents_bulk, name="documents-bulk"),
+    path("documents/undo/<str:token>/", undo.documents_undo, name="documents-undo"),
+    path("documents/views/", saved_views.view_save, name="view-save"),
+    path("documents/views/<int:pk>/rename/", saved_views.view_rename, name="view-rename"),
+    path("documents/views/<int:pk>/delete/", saved_views.view_delete, name="view-delete"),
     path("documents/retry/", views.documents_retry, name="documents-retry"),
     path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
     path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),

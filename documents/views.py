@@ -1,8 +1,7 @@
-"""Pages about documents: list, upload, one document and its text."""
+"""Pages about documents: upload, one document and its text."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,34 +10,22 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.files import File
-from django.core.paginator import Paginator
-from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, QuerySet, Sum
+from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from documents import services
+from documents import services, undo
+from documents.answering import answer
 from documents.exceptions import DocumentError
-from documents.folders import PASSED_OVER
-from documents.forms import DocumentEditForm, DocumentFilterForm, UploadForm
+from documents.forms import DocumentEditForm, UploadForm
 from documents.models import Attachment, Collection, Document
 from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
 from documents.reading import PICTURED_KINDS, open_place, place_from_query
 from documents.services.attached import tree_of
-
-PER_PAGE = 25
-
-
-@require_safe
-@login_required
-def document_list(request: HttpRequest) -> HttpResponse:
-    return render_part(
-        request, "documents/document_list.html", "documents/_list.html", listing(signed_in(request), request)
-    )
 
 
 @require_POST
@@ -110,14 +97,14 @@ def document_replace(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def document_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.document_cancel(document=editable_document(signed_in(request), pk))
-    return back(request)
+    return answer(request)
 
 
 @require_POST
 @login_required
 def document_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.document_reindex(document=editable_document(signed_in(request), pk))
-    return back(request)
+    return answer(request)
 
 
 @require_POST
@@ -129,7 +116,7 @@ def documents_retry(request: HttpRequest) -> HttpResponse:
         failed = failed.filter(collection__slug=slug)
     count = services.documents_retry(documents=failed)
     text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
-    return back(request, text % {"count": count})
+    return answer(request, text % {"count": count})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -140,33 +127,9 @@ def document_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         context = {"document": document, "total": total_of(document)}
         return render(request, "documents/document_delete.html", context)
-    services.document_delete(document=document, user=user)
-    messages.success(request, _("“%(title)s” was deleted.") % {"title": document.title})
-    return redirect("document-list")
-
-
-def listing(user: User, request: HttpRequest) -> dict[str, Any]:
-    """What the list shows: five queries, however many documents there are."""
-    collections = list(with_rights(Collection.objects.visible_to(user), user))
-    documents = Document.objects.visible_to(user)
-    form = DocumentFilterForm(request.GET, collections=collections, tags=tags_of(documents))
-    criteria = form.criteria()
-    found = documents.none() if criteria is None else documents.matching(**criteria)
-    rows = found.select_related("collection").defer("metadata", "error_detail")
-    failed = documents.writable_by(user).to_retry()
-    if criteria and criteria["collection"]:
-        failed = failed.filter(collection__slug=criteria["collection"])
-    return {
-        "supported": SUPPORTED,
-        "passed_over": PASSED_OVER,
-        "failed_count": failed.count(),
-        "form": form,
-        "collections": collections,
-        "writable": {collection.pk for collection in collections if collection.may_write},
-        "has_private": any(collection.is_private for collection in collections),
-        "page": Paginator(rows, PER_PAGE).get_page(request.GET.get("page")),
-        "filtered": any(request.GET.get(name) for name in form.fields),
-    }
+    services.document_bin(document=document, user=user)
+    address = undo.remember(request, undo.deletion([document.pk]))
+    return answer(request, _("“%(title)s” was deleted.") % {"title": document.title}, undo=address)
 
 
 def links_of(document: Document, user: User) -> dict[str, Any]:
@@ -177,17 +140,6 @@ def links_of(document: Document, user: User) -> dict[str, Any]:
         "attachments": links.filter(message=document, document__in=visible).select_related("document"),
         "attached_to": links.filter(document=document, message__in=visible).select_related("message"),
     }
-
-
-def with_rights(collections: QuerySet[Collection], user: User) -> QuerySet[Any]:
-    """Each collection with ``may_write``: whether this user may add and change documents in it."""
-    writable = Collection.objects.writable_by(user).filter(pk=OuterRef("pk"))
-    return collections.annotate(may_write=Exists(writable, output_field=BooleanField()))
-
-
-def tags_of(documents: QuerySet[Document], most: int = 200) -> list[str]:
-    named = documents.order_by().annotate(tag=Func(F("tags"), function="unnest"))
-    return list(named.values_list("tag", flat=True).distinct().order_by("tag")[:most])
 
 
 def take_upload(request: HttpRequest, user: User, collection: Collection, upload: File[bytes]) -> None:
@@ -232,15 +184,3 @@ def may_edit(user: User, document: Document) -> bool:
 def signed_in(request: HttpRequest) -> User:
     """The user, once ``login_required`` has let the request through."""
     return cast(User, request.user)
-
-
-def back(request: HttpRequest, said: str = "") -> HttpResponse:
-    """To the page that the form was on, if it says so and is ours. htmx stays there and renews the list."""
-    if "HX-Request" in request.headers:
-        news = {"documents:changed": {}, **({"toast": {"text": said, "tone": "good"}} if said else {})}
-        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(news)})
-    if said:
-        messages.success(request, said)
-    wanted = request.POST.get("next", "")
-    ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return redirect(wanted if ours else "document-list")

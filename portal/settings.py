@@ -193,6 +193,7 @@ INTEGRITY_CHECKS = [
 ]
 #: What the workers' sweep calls: dotted path → seconds between two calls.
 PERIODIC = {
+    "documents.services.binning.bin_empty": 15,
     "search.golden.sweep": 60,
     "search.warming.sweep": 15,
     "search.audit.daily": 24 * 60 * 60,

@@ -42,7 +42,7 @@ EXCHANGE = "admin:search_goldenquestion_exchange"
 def managed_collections(request: HttpRequest) -> QuerySet[Collection]:
     if not curator(request):
         raise PermissionDenied
-    everything: QuerySet[Collection] = Collection.objects.all()
+    everything: QuerySet[Collection] = Collection.objects.but_bins()
     return everything if request.user.is_superuser else Collection.objects.manageable_by(request.user)
 
 

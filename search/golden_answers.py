@@ -22,7 +22,7 @@ def homes_of(answer: Answer) -> list[Collection]:
     those that it was asked in, else all that its asker sees.
     """
     cited = answer.citations.filter(withdrawn=False, document__isnull=False)
-    if homes := list(Collection.objects.filter(documents__in=cited.values("document")).distinct()):
+    if homes := list(Collection.objects.but_bins().filter(documents__in=cited.values("document")).distinct()):
         return homes
     scope = answer.scope
     visible = Collection.objects.visible_to(answer.asked_by)

@@ -7,12 +7,13 @@ from contextlib import suppress
 
 from django.db import connection, transaction
 from django.http import Http404
+from django.utils import timezone
 
 from documents import sweep
 from documents.identity import day_of
 from documents.integrity.types import Check, rows
 from documents.models import Chunk, Document, DocumentIdentity, Page, Status
-from documents.services import document_delete, document_identify, document_reindex
+from documents.services import bin_empty, document_delete, document_identify, document_reindex
 from documents.spaces import active_space
 
 #: Documents, by what is wrong with what is stored of them. Reading them again mends it.
@@ -51,7 +52,7 @@ OF_ANOTHER = """
     SELECT e.id FROM documents_embedding e JOIN documents_chunk c ON c.id = e.chunk_id
     WHERE c.document_id <> e.document_id"""
 LEFT_BY_MAILS = """
-    SELECT d.id FROM documents_document d WHERE d.only_attached
+    SELECT d.id FROM documents_document d WHERE d.only_attached AND d.binned_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM documents_attachment a WHERE a.document_id = d.id)"""
 ELSEWHERE = """
     SELECT DISTINCT d.id FROM {table} part JOIN documents_document d ON d.id = part.document_id
@@ -61,6 +62,12 @@ PARTS = {
     "vectors": "documents_embedding",
     "names": "documents_documentidentity",
 }
+MISBINNED = """
+    SELECT d.id FROM documents_document d JOIN documents_collection c ON c.id = d.collection_id
+    WHERE (c.bin_of_id IS NULL) <> (d.binned_at IS NULL)"""
+#: Long after ``BIN_SECONDS``, which a worker that is away or busy may exceed.
+FORGOTTEN_IN_BIN = """
+    SELECT d.id FROM documents_document d WHERE d.binned_at < now() - interval '1 hour'"""
 LEFT_OF_DELETED = """
     SELECT x.document_id FROM documents_deletion x WHERE EXISTS (
     SELECT 1 FROM documents_document d WHERE d.id = x.document_id
@@ -140,6 +147,17 @@ def delete(documents: Sequence[str]) -> None:
         document_delete(document=document, user=None)
 
 
+def bin_again(documents: Sequence[str]) -> None:
+    """Where it is decides whether it is deleted: nobody has seen what is in a bin."""
+    found = Document.objects.filter(pk__in=documents)
+    found.filter(collection__bin_of=None).update(binned_at=None, binned_by=None)
+    found.filter(collection__bin_of__isnull=False).update(binned_at=timezone.now())
+
+
+def empty_bins(_: Sequence[str]) -> None:
+    bin_empty()
+
+
 def sweep_again(_: Sequence[str]) -> None:
     sweep.sweep()
 
@@ -169,5 +187,7 @@ CHECKS = (
     Check("documents on their way whose worker is dead", held_by_the_dead, sweep_again),
     *(misplaced(what, table) for what, table in PARTS.items()),
     Check("attachments whose mails are all gone", finder(LEFT_BY_MAILS), delete),
+    Check("documents in a bin that were not deleted, or the other way", finder(MISBINNED), bin_again),
+    Check("documents in a bin long after their time", finder(FORGOTTEN_IN_BIN), empty_bins),
     Check("deleted documents of which something is left", finder(LEFT_OF_DELETED), forget),
 )

@@ -18,6 +18,7 @@ from documents.models.documents import (
 from documents.models.passages import Chunk, DocumentIdentity, Page, Word
 from documents.models.spaces import Embedding, EmbeddingSpace
 from documents.models.uploads import IdempotencyKey
+from documents.models.views import SavedView
 
 __all__ = [
     "TITLE_LENGTH",
@@ -34,6 +35,7 @@ __all__ = [
     "Page",
     "Quality",
     "Role",
+    "SavedView",
     "Stage",
     "Status",
     "Word",

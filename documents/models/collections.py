@@ -24,6 +24,10 @@ class Collection(models.Model):
         settings.AUTH_USER_MODEL, through="Membership", related_name="shared_collections"
     )
     is_private = models.BooleanField(_("private"), default=False, editable=False)
+    #: Set on a bin only: the collection whose deleted documents wait in it. Nobody ever sees a bin.
+    bin_of = models.OneToOneField(
+        "self", null=True, on_delete=models.CASCADE, related_name="bin", editable=False
+    )
     #: Counts every change of what a search in this collection could return; caches are keyed by it.
     corpus_version = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -107,6 +107,11 @@ class Document(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     indexed_at = models.DateTimeField(null=True, editable=False)
+    #: When it was put into the bin of its collection, and by whom; it is deleted for good a little later.
+    binned_at = models.DateTimeField(null=True, editable=False)
+    binned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
 
     objects = DocumentQuerySet.as_manager()
 
@@ -133,6 +138,9 @@ class Document(models.Model):
             GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="document_title_trigrams"),
             models.Index(fields=["dated"], name="document_by_date"),
             models.Index(fields=["language"], name="document_by_language"),
+            models.Index(
+                fields=["binned_at"], condition=Q(binned_at__isnull=False), name="document_by_bin_time"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -63,14 +63,11 @@ def collection_update(
     return collection
 
 
-@transaction.atomic
-def collection_delete(*, collection: Collection) -> None:
-    """Delete an empty collection. One that holds documents is refused: those are deleted one by one."""
-    if collection.is_private:
-        raise ValidationError("A private collection cannot be deleted.")
-    if collection.documents.exists():
-        raise ValidationError("This collection still holds documents. Delete or move them first.")
-    collection.delete()
+def collection_bin(*, collection: Collection) -> Collection:
+    """Where documents deleted from ``collection`` wait, made when it is first needed."""
+    slug = free_slug(f"bin-of-{collection.slug}")
+    given = {"owner_id": collection.owner_id, "name": f"Bin: {collection.name}"[:120], "slug": slug}
+    return Collection.objects.get_or_create(bin_of=collection, defaults=given)[0]
 
 
 @transaction.atomic

@@ -7,17 +7,33 @@ from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.core.files.storage import Storage
 from django.db import transaction
 
 from documents import progress, vocabulary
-from documents.models import Deletion, Document
+from documents.models import Collection, Deletion, Document
 from documents.services.attached import locked_tree
 from documents.services.collections import corpora_touch
 from documents.uploads import delete_file
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+@transaction.atomic
+def collection_delete(*, collection: Collection) -> None:
+    """Delete an empty collection. One that holds documents is refused: those are deleted one by one.
+
+    What waits in its bin cannot be brought back any more, and goes with it.
+    """
+    if collection.is_private:
+        raise ValidationError("A private collection cannot be deleted.")
+    if collection.documents.exists():
+        raise ValidationError("This collection still holds documents. Delete or move them first.")
+    for document in Document.objects.filter(collection__bin_of=collection):
+        document_delete(document=document, user=document.binned_by)
+    collection.delete()
 
 
 @transaction.atomic
@@ -37,9 +53,10 @@ def document_delete(*, document: Document, user: User | None) -> None:
 
 
 def remember(document: Document, user: User | None) -> None:
+    """In the collection that it was deleted from, which may be another one than that it is in: its bin."""
     Deletion.objects.create(
         document_id=document.pk,
-        collection_id=document.collection_id,
+        collection_id=document.collection.bin_of_id or document.collection_id,
         deleted_by=user,
         page_count=document.page_count,
         chunk_count=document.chunk_count,

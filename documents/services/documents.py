@@ -151,7 +151,7 @@ def document_update(
 
 def locked(document: Document) -> Document:
     """The row as it is now, held until the transaction ends. 404 when it was deleted meanwhile."""
-    return get_object_or_404(Document.objects.select_for_update(), pk=document.pk)
+    return get_object_or_404(Document.objects.but_binned().select_for_update(), pk=document.pk)
 
 
 @contextmanager

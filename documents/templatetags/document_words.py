@@ -109,9 +109,10 @@ def is_pictured(document: Document) -> bool:
 
 
 @register.simple_tag
-def thumbnail_url(document: Document, page: int | str = 1) -> str:
+def thumbnail_url(document: Document, page: Any = 1) -> str:
     """With the version of the file where the row was read with it: such an address is kept for good."""
-    given = {"page": page or 1}
+    # A list calls its own page "page" too; its documents are shown by their first.
+    given: dict[str, Any] = {"page": page if isinstance(page, int) else 1}
     if not {"file", "indexed_file"} & document.get_deferred_fields():
         given["v"] = version_of(document)
     return f"{reverse('document-thumbnail', args=[document.pk])}?{urlencode(given)}"

@@ -179,7 +179,7 @@ let focused = "";
 
 document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.target.id !== "documents") return;
-  open = [...detail.target.querySelectorAll("[data-menu][open]")];
+  open = [...detail.target.querySelectorAll("[data-menu][open]:not([data-menu-once])")];
   focused = detail.target.contains(document.activeElement) ? document.activeElement.id : "";
 });
 document.body.addEventListener("htmx:afterSwap", () => {

@@ -1,8 +1,9 @@
-// Uploads with a bar each: choose or drop files and folders, send them three at a time, then follow their reading.
+// Uploads with a bar each: choose, drop or paste files and folders, send them three at a time, then follow their reading.
 
 import { csrf, problemText } from "./http.js";
 import { RUNNING, fill, refreshList, shownStatus, stageText, statusText, watch } from "./documents_live.js";
 import { chosen, dropped } from "./folders.js";
+import { pasted } from "./paste.js";
 
 const AT_ONCE = 3;
 const area = document.querySelector("[data-upload]");
@@ -298,6 +299,12 @@ addEventListener("drop", (event) => {
   depth = 0;
   veiled(false);
   dropped(event.dataTransfer).then(take);
+});
+addEventListener("paste", (event) => {
+  const found = pasted(event);
+  if (!found.length) return;
+  event.preventDefault();
+  take(found);
 });
 // Files that still wait here are known to this page alone.
 addEventListener("beforeunload", (event) => {
