@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from documents import collection_views, views
+from documents import collection_views, document_views, views
 
 urlpatterns = [
     path("documents/", views.document_list, name="document-list"),
     path("documents/upload/", views.document_upload, name="document-upload"),
     path("documents/retry/", views.documents_retry, name="documents-retry"),
-    path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
-    path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),
-    path("documents/<uuid:pk>/edit/", views.document_edit, name="document-edit"),
-    path("documents/<uuid:pk>/replace/", views.document_replace, name="document-replace"),
+    path("documents/<uuid:pk>/", document_views.document_detail, name="document-detail"),
+    path("documents/<uuid:pk>/facts/", document_views.document_facts, name="document-facts"),
+    path("documents/<uuid:pk>/pages/", document_views.document_strip, name="document-strip"),
+    path("documents/<uuid:pk>/history/", document_views.document_history, name="document-history"),
+    path("documents/<uuid:pk>/similar/", document_views.document_similar, name="document-similar"),
+    path("documents/<uuid:pk>/edit/<slug:name>/", document_views.document_field, name="document-field"),
+    path("documents/<uuid:pk>/replace/", document_views.document_replace, name="document-replace"),
     path("documents/<uuid:pk>/cancel/", views.document_cancel, name="document-cancel"),
     path("documents/<uuid:pk>/retry/", views.document_retry, name="document-retry"),
     path("documents/<uuid:pk>/delete/", views.document_delete, name="document-delete"),

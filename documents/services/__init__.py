@@ -11,6 +11,11 @@ from documents.services.collections import (
     touch_corpus,
 )
 from documents.services.deletion import document_delete
+from documents.services.description import (
+    document_set_date,
+    document_set_details,
+    document_set_language,
+)
 from documents.services.documents import (
     Accepted,
     document_create,
@@ -19,6 +24,7 @@ from documents.services.documents import (
     document_set_source,
     document_update,
 )
+from documents.services.events import event_record
 from documents.services.identity import document_identify
 from documents.services.lifecycle import document_cancel, document_fail, documents_retry
 
@@ -36,9 +42,13 @@ __all__ = [
     "document_identify",
     "document_reindex",
     "document_replace_file",
+    "document_set_date",
+    "document_set_details",
+    "document_set_language",
     "document_set_source",
     "document_update",
     "documents_retry",
+    "event_record",
     "membership_remove",
     "membership_set",
     "touch_corpus",
