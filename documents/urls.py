@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from documents import collection_views, document_views, views
+from documents import collection_views, document_views, thumbnails, views
 
 urlpatterns = [
     path("documents/", views.document_list, name="document-list"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("documents/retry/", views.documents_retry, name="documents-retry"),
     path("documents/<uuid:pk>/", document_views.document_detail, name="document-detail"),
     path("documents/<uuid:pk>/facts/", document_views.document_facts, name="document-facts"),
+    path("documents/<uuid:pk>/thumbnail/", thumbnails.document_thumbnail, name="document-thumbnail"),
     path("documents/<uuid:pk>/pages/", document_views.document_strip, name="document-strip"),
     path("documents/<uuid:pk>/history/", document_views.document_history, name="document-history"),
     path("documents/<uuid:pk>/similar/", document_views.document_similar, name="document-similar"),
