@@ -188,7 +188,7 @@ def signed_in(request: HttpRequest) -> User:
 def back(request: HttpRequest, said: str = "") -> HttpResponse:
     """To the page that the form was on, if it says so and is ours. htmx stays there and renews the list."""
     if "HX-Request" in request.headers:
-        news = {"documents:changed": {}, **({"documents:said": {"text": said}} if said else {})}
+        news = {"documents:changed": {}, **({"toast": {"text": said, "tone": "good"}} if said else {})}
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(news)})
     if said:
         messages.success(request, said)

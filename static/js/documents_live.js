@@ -189,12 +189,6 @@ document.body.addEventListener("htmx:afterSwap", () => {
   focused = "";
 });
 
-document.body.addEventListener("documents:said", ({ detail }) => {
-  const said = document.querySelector("[data-said]");
-  said.textContent = detail.text;
-  said.hidden = false;
-});
-
 connect();
 setInterval(askSilent, SILENT_MS);
 setInterval(() => document.hidden || refreshList(), AGO_MS);

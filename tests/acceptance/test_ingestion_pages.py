@@ -168,7 +168,7 @@ def test_the_list_follows_what_happens_elsewhere(portal: Portal, documents: Call
     expect(page.locator("caption")).to_have_text("2 documents")
     page.evaluate("window.before = true")
     page.click("[data-testid=retry-all]")
-    page.locator("[data-testid=said]", has_text="tried again").wait_for()
+    page.locator("[data-testid=toast]", has_text="tried again").wait_for()
     page.wait_for_timeout(3000)
     row.nth(1).wait_for(timeout=30_000)
     row.locator("[data-badge]", has_text="failed").nth(1).wait_for(timeout=30_000)

@@ -333,7 +333,7 @@ def test_of_htmx_an_action_only_renews_the_list(
         (
             reverse("documents-retry"),
             Status.QUEUED,
-            {"documents:changed": {}, "documents:said": {"text": "0 documents are tried again."}},
+            {"documents:changed": {}, "toast": {"text": "0 documents are tried again.", "tone": "good"}},
         ),
     ]
     for address, status, news in steps:

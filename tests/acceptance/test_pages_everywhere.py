@@ -1,0 +1,103 @@
+"""What every page has: notices that can be taken back, keys, the theme, and pages for errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.conftest import Portal
+from tests.acceptance.test_main_job import sign_in
+
+pytestmark = pytest.mark.acceptance
+
+TOAST = "[data-testid=toast]"
+#: As an answer to htmx would by ``HX-Trigger``.
+SAY = """([text, more]) => document.querySelector("main").dispatchEvent(
+    new CustomEvent("toast", { detail: { text, ...more }, bubbles: true }))"""
+
+
+@pytest.fixture
+def page(portal: Portal, browser: Any) -> Any:
+    opened = browser.new_context(locale="en-GB").new_page()
+    sign_in(opened, portal)
+    return opened
+
+
+def test_a_notice_is_announced_and_taken_back(page: Any) -> None:
+    asked = []
+    page.route("**/undo-of-a-test/", lambda route: (asked.append(route.request), route.fulfill(status=204)))
+    page.evaluate("document.body.addEventListener('documents:changed', () => { window.changed = true })")
+    undo = {"url": "/undo-of-a-test/", "fields": {"document": ["a", "b"], "collection": "c"}}
+    page.evaluate(SAY, ["Two documents were deleted.", {"tone": "good", "undo": undo}])
+    assert page.locator("[role=status] " + TOAST).inner_text().startswith("Two documents were deleted.")
+    page.keyboard.press("z")
+    expect(page.locator(TOAST)).to_contain_text("Undone.")
+    assert asked[0].post_data == "document=a&document=b&collection=c"
+    assert len(asked[0].headers["x-csrftoken"]) > 30
+    assert page.evaluate("window.changed")
+
+
+def test_a_notice_that_is_read_stays(page: Any) -> None:
+    page.clock.install()
+    page.reload()
+    page.evaluate(SAY, ["It stays while it holds the focus.", {"undo": {"url": "/x/"}}])
+    page.clock.run_for(8_000)
+    page.locator("[data-testid=toast-undo]").focus()
+    page.clock.run_for(60_000)
+    expect(page.locator(TOAST)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(TOAST)).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.evaluate(SAY, ["It goes by itself.", {"undo": {"url": "/x/"}}])
+    page.clock.run_for(11_000)
+    expect(page.locator(TOAST)).to_have_count(0)
+
+
+def test_undo_that_fails_says_so(page: Any) -> None:
+    page.evaluate(SAY, ["Deleted.", {"undo": {"url": "/there-is-no-such-address/"}}])
+    page.locator("[data-testid=toast-undo]").click()
+    expect(page.locator(f"{TOAST}[data-tone=bad]")).to_contain_text("That did not work.")
+
+
+def test_keys_go_places_and_are_listed(portal: Portal, page: Any) -> None:
+    for keys, path in (
+        ("gd", "/documents/"),
+        ("gs", "/search/"),
+        ("ga", "/ask/"),
+        ("gc", "/collections/"),
+        ("gh", "/"),
+    ):
+        page.locator("main").focus()
+        page.keyboard.type(keys)
+        page.wait_for_url(f"{portal.address}{path}")
+    page.goto(f"{portal.address}/collections/")
+    page.keyboard.press("?")
+    listed = page.locator("[data-testid=keys]")
+    expect(listed).to_be_visible()
+    assert {"Documents", "Collections", "Start"} <= set(listed.locator("dd").all_inner_texts())
+    page.keyboard.type("gd")
+    page.keyboard.press("Escape")
+    expect(listed).to_be_hidden()
+    assert page.url.endswith("/collections/"), "a dialog has the keyboard to itself"
+    page.keyboard.press("Control+/")
+    page.keyboard.press("/")
+    page.wait_for_url(f"{portal.address}/search/")
+
+
+def test_keys_are_letters_in_a_field_and_can_be_switched_off(portal: Portal, page: Any) -> None:
+    page.keyboard.press("/")
+    box = page.locator("[data-testid=home-input]")
+    expect(box).to_be_focused()
+    page.keyboard.type("gd/?")
+    expect(box).to_have_value("gd/?")
+    page.locator("[data-testid=account-menu]").click()
+    page.locator("[data-testid=keys-open]").click()
+    page.locator("[data-keys-on]").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.keyboard.press("?")
+    page.keyboard.type("gd")
+    expect(page.locator("[data-testid=keys]")).to_be_hidden()
+    assert page.url == f"{portal.address}/"
