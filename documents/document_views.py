@@ -23,7 +23,7 @@ from documents.field_forms import FORMS, FieldForm, applied
 from documents.headings import outline_of
 from documents.history import history_of
 from documents.models import GIVEN, Collection, Document
-from documents.partial import render_part
+from documents.partial import render_part, wants_part
 from documents.reading import PICTURED_KINDS, natural, open_place, place_from_query
 from documents.similar import TookTooLong, similar_documents
 from documents.views import editable_document, links_of, signed_in, visible_document
@@ -43,10 +43,10 @@ def document_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     document = document_with_rights(user, pk)
     reading = open_place(document, place_from_query(request.GET))
     context = {"document": document, "reading": reading, "pictured_kinds": PICTURED_KINDS}
-    if "HX-Request" not in request.headers or "HX-History-Restore-Request" in request.headers:
+    if not wants_part(request):
         context |= {**known_of(document, user), **beside(document, reading.number)}
     response = render_part(request, "documents/document_detail.html", "documents/_page.html", context)
-    if is_on_own_page(request, document):
+    if goes_on(request, document):
         response["HX-Push-Url"] = request.get_full_path()
     return response
 
@@ -63,10 +63,12 @@ def document_facts(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def document_strip(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A part of the strip of pages."""
+    """A part of the strip of pages; ``side`` says where it joins what is there already."""
     document = visible_document(signed_in(request), pk)
     number = min(natural(request.GET.get("page")) or 1, max(document.page_count, 1))
     context = {"document": document, "pictured_kinds": PICTURED_KINDS, **strip_of(document, number)}
+    joined = {"before": {"strip_after": 0}, "after": {"strip_before": 0}}
+    context |= joined.get(request.GET.get("side", ""), {})
     return render(request, "documents/_strip.html", context)
 
 
@@ -199,7 +201,8 @@ def strip_of(document: Document, number: int) -> dict[str, Any]:
     }
 
 
-def is_on_own_page(request: HttpRequest, document: Document) -> bool:
-    """Whether htmx asks from the page of this document, and not from beside an answer."""
-    asked_from = urlsplit(request.headers.get("HX-Current-URL", "")).path
-    return "HX-Request" in request.headers and asked_from == document.get_absolute_url()
+def goes_on(request: HttpRequest, document: Document) -> bool:
+    """Whether htmx asks on the page of this document, and not beside an answer, for another place of it."""
+    asked_from = urlsplit(request.headers.get("HX-Current-URL", ""))
+    is_other = f"{asked_from.path}?{asked_from.query}" != request.get_full_path()
+    return is_other and asked_from.path == document.get_absolute_url()

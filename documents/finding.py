@@ -31,6 +31,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPage:
+    """How often the words stand on a page, and its places as far as they are shown."""
+
+    number: int
+    count: int
+    places: list[Found]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Where ``words`` stand. ``apart``: nowhere together, so each word counts by itself."""
 
@@ -42,6 +51,13 @@ class Finding:
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+    def pages(self) -> list[FoundPage]:
+        """The first of them, as many as a list can show."""
+        return [
+            FoundPage(number, count, [place for place in self.places if place.page == number])
+            for number, count in list(self.counts.items())[:MOST_SHOWN]
+        ]
 
     @property
     def first_page(self) -> int | None:

@@ -61,7 +61,7 @@ def nearest(document: Document, user: User, middle: Any, space: EmbeddingSpace) 
     allowed = Embedding.objects.visible_to(user).scope()
     others = Scope(allowed.collections, Document.objects.exclude(pk=document.pk))
     best: dict[Any, int] = {}
-    for near in vector_scan.nearest(others, middle.to_list(), space=space, k=NEAREST):
+    for near in vector_scan.nearest(others, middle, space=space, k=NEAREST):
         best.setdefault(near.document_id, near.chunk_id)
     chosen = dict(list(best.items())[:MOST])
     rows = Document.objects.visible_to(user).select_related("collection").in_bulk(list(chosen))
