@@ -145,7 +145,14 @@ def spans_in(text: str, pattern: re.Pattern[str]) -> list[Span]:
     if not found or text.isascii():
         return found
     ends = list(accumulate(len(fold(character)) for character in text))
-    return [(origin(ends, start), origin(ends, end - 1) + 1) for start, end in found]
+    return [(origin(ends, start), past_marks(text, origin(ends, end - 1) + 1)) for start, end in found]
+
+
+def past_marks(text: str, position: int) -> int:
+    """An accent of its own belongs to the letter before it."""
+    while position < len(text) and not fold(text[position]):
+        position += 1
+    return position
 
 
 def origin(ends: Sequence[int], position: int) -> int:
