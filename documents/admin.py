@@ -261,7 +261,8 @@ class DocumentAdmin(CuratedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
         if change:
-            services.document_update(document=obj, **{name: given[name] for name in form.changed_data})
+            changes = {name: given[name] for name in form.changed_data}
+            services.document_update(document=obj, user=cast(User, request.user), **changes)
             return
         accepted = services.document_create(
             user=request.user,  # type: ignore[arg-type]
@@ -310,19 +311,20 @@ class DocumentAdmin(CuratedAdmin):
     @admin.action(description=_("Read and index again"))
     def reindex(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for document in queryset:
-            services.document_reindex(document=document)
+            services.document_reindex(document=document, user=cast(User, request.user))
         self.message_user(request, _("Queued: the old passages serve until the new ones are in."))
 
     @admin.action(description=_("Try failed ones again"))
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        count = services.documents_retry(documents=Document.objects.filter(pk__in=queryset))
+        chosen = Document.objects.filter(pk__in=queryset)
+        count = services.documents_retry(documents=chosen, user=cast(User, request.user))
         text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
         self.message_user(request, text % {"count": count})
 
     @admin.action(description=_("Cancel what is on its way"))
     def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for document in queryset:
-            services.document_cancel(document=document)
+            services.document_cancel(document=document, user=cast(User, request.user))
 
     @admin.display(description=_("type"), ordering="kind")
     def type(self, document: Document) -> str:

@@ -102,7 +102,8 @@ class DocumentView(APIView):
         given = checked(DocumentChangeSerializer, request.data)
         if "collection" in given:
             given["collection"] = writable_collection(request, given["collection"])
-        return Response(described(request, services.document_update(document=document, **given)))
+        changed = services.document_update(document=document, user=caller(request), **given)
+        return Response(described(request, changed))
 
     @extend_schema(responses={204: None}, tags=["documents"])
     def delete(self, request: Request, pk: UUID) -> Response:
@@ -115,7 +116,7 @@ class ReindexView(APIView):
     @extend_schema(request=None, responses={202: DocumentSerializer}, tags=["documents"])
     def post(self, request: Request, pk: UUID) -> Response:
         """Read, split and embed again; also the way to retry a failed document."""
-        document = services.document_reindex(document=writable_document(request, pk))
+        document = services.document_reindex(document=writable_document(request, pk), user=caller(request))
         return Response(described(request, document), status=status.HTTP_202_ACCEPTED)
 
 
@@ -126,7 +127,7 @@ class RetryView(APIView):
         failed = Document.objects.writable_by(caller(request)).filter(status=Status.FAILED)
         if slug := checked(RetrySerializer, request.data).get("collection"):
             failed = failed.filter(collection=writable_collection(request, slug))
-        retried = services.documents_retry(documents=failed)
+        retried = services.documents_retry(documents=failed, user=caller(request))
         return Response({"retried": retried}, status=status.HTTP_202_ACCEPTED)
 
 
@@ -134,7 +135,7 @@ class CancelView(APIView):
     @extend_schema(request=None, responses=DocumentSerializer, tags=["documents"])
     def post(self, request: Request, pk: UUID) -> Response:
         """Stop a document that is on its way; one that has ended stays as it is."""
-        services.document_cancel(document=writable_document(request, pk))
+        services.document_cancel(document=writable_document(request, pk), user=caller(request))
         return Response(described(request, visible_document(request, pk)))
 
 
@@ -142,7 +143,8 @@ def replace_file(request: Request, pk: UUID) -> Response:
     """The PUT of ``api_content.FileView``."""
     document = writable_document(request, pk)
     upload = checked(ReplacementSerializer, request.data)["file"]
-    return accepted_response(request, services.document_replace_file(document=document, upload=upload))
+    accepted = services.document_replace_file(document=document, upload=upload, user=caller(request))
+    return accepted_response(request, accepted)
 
 
 def target_collection(request: Request, slug: str) -> Collection:

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from documents import uploads
-from documents.models import TITLE_LENGTH, Collection, Role
+from documents.models import Collection, Role
 from documents.parsing.registry import NAMES
 
 
@@ -61,19 +61,6 @@ class UploadForm(forms.Form):
 
 def collection_label(collection: Collection) -> Any:
     return _("Private (only you)") if collection.is_private else collection.name
-
-
-class DocumentEditForm(forms.Form):
-    title = forms.CharField(max_length=TITLE_LENGTH, label=_("Title"))
-    tags = forms.CharField(
-        required=False, max_length=1000, label=_("Tags"), help_text=_("Separated by commas.")
-    )
-
-    def clean_title(self) -> str:
-        return readable_title(self.cleaned_data["title"])
-
-    def clean_tags(self) -> list[str]:
-        return split_tags(self.cleaned_data["tags"])
 
 
 class CollectionForm(forms.Form):

@@ -11,7 +11,10 @@ from django.utils.cache import patch_vary_headers
 
 def render_part(request: HttpRequest, page: str, part: str, context: dict[str, Any]) -> HttpResponse:
     """``part`` for an htmx request, ``page`` (which includes the part) for any other."""
-    wants_part = "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
-    response = render(request, part if wants_part else page, context)
+    response = render(request, part if wants_part(request) else page, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def wants_part(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers

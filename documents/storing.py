@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from django.utils import timezone
 from documents import progress, vocabulary
 from documents.chunking import Passage
 from documents.identity import day_of
-from documents.models import Chunk, Document, Embedding, EmbeddingSpace, Page, Stage, Status
+from documents.models import GIVEN, Chunk, Document, Embedding, EmbeddingSpace, EventKind, Page, Stage, Status
 from documents.parsing.types import ParsedDocument
 from documents.quality import Quality
-from documents.services import document_identify, touch_corpus
+from documents.services import document_identify, event_record, touch_corpus
 from documents.spaces import is_serving
 from documents.uploads import discard_former_file
 
@@ -82,13 +82,23 @@ def store(pk: UUID, version: int, space: EmbeddingSpace, new: NewContent) -> Non
             raise Superseded
         if not is_serving(space):
             raise SpaceSwitched
+        new = as_given(document, new)
         document.pages.all().delete()
         Page.objects.bulk_create(pages_of(document, new.parsed), batch_size=STEP)
         replace_passages(document, space, new)
         finish(document, new)
         document_identify(document=document)
+        read = {"pages": document.page_count, "passages": document.chunk_count}
+        event_record(document=document, kind=EventKind.READ, **read)
         touch_corpus(document.collection_id)
     progress.announce(document)
+
+
+def as_given(document: Document, new: NewContent) -> NewContent:
+    """Where people know the language better than what was recognised, theirs counts."""
+    if not document.metadata.get("language_given"):
+        return new
+    return replace(new, quality=replace(new.quality, language=document.language))
 
 
 def replace_passages(document: Document, space: EmbeddingSpace, new: NewContent) -> None:
@@ -204,7 +214,8 @@ def finish(document: Document, new: NewContent) -> None:
     document.metadata = {**new.parsed.metadata, **kept_metadata(document)}
     document.page_count, document.chunk_count = len(new.parsed.pages), len(new.passages)
     document.language, document.quality = quality.language, quality.verdict
-    document.dated = day_of(new.parsed.metadata)
+    if not document.metadata.get("dated_given"):
+        document.dated = day_of(new.parsed.metadata)
     document.characters_per_page = quality.characters_per_page
     document.blank_share, document.garbled_share = quality.blank_share, quality.garbled_share
     document.notice = " ".join(filter(None, (quality.advice, new.notice)))
@@ -216,4 +227,4 @@ def finish(document: Document, new: NewContent) -> None:
 
 
 def kept_metadata(document: Document) -> dict[str, object]:
-    return {key: document.metadata[key] for key in ("title_given",) if key in document.metadata}
+    return {key: document.metadata[key] for key in GIVEN if key in document.metadata}

@@ -15,16 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from documents import services, undo
 from documents.answering import answer
 from documents.exceptions import DocumentError
-from documents.forms import DocumentEditForm, UploadForm
+from documents.forms import UploadForm
 from documents.models import Attachment, Collection, Document
 from documents.parsing.registry import SUPPORTED
-from documents.partial import render_part
-from documents.reading import PICTURED_KINDS, open_place, place_from_query
 from documents.services.attached import tree_of
 
 
@@ -42,68 +40,19 @@ def document_upload(request: HttpRequest) -> HttpResponse:
     return redirect("document-list")
 
 
-@require_safe
-@login_required
-def document_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    user = signed_in(request)
-    document = visible_document(user, pk)
-    reading = open_place(document, place_from_query(request.GET))
-    context = {"document": document, "reading": reading, "may_edit": may_edit(user, document)}
-    context |= {"pictured_kinds": PICTURED_KINDS, **links_of(document, user)}
-    return render_part(request, "documents/document_detail.html", "documents/_page.html", context)
-
-
-@require_safe
-@login_required
-def document_facts(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What the page says about the document itself; asked for again when its reading has ended."""
-    user = signed_in(request)
-    document = visible_document(user, pk)
-    return render(request, "documents/_facts.html", {"document": document, **links_of(document, user)})
-
-
-@require_POST
-@login_required
-def document_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
-    document = editable_document(signed_in(request), pk)
-    form = DocumentEditForm(request.POST)
-    if form.is_valid():
-        services.document_update(document=document, **form.cleaned_data)
-        messages.success(request, _("Saved."))
-    else:
-        messages.error(request, _("A document needs a title of at most 300 characters."))
-    return redirect(document)
-
-
-@require_POST
-@login_required
-def document_replace(request: HttpRequest, pk: UUID) -> HttpResponse:
-    document = editable_document(signed_in(request), pk)
-    upload = request.FILES.get("file")
-    if upload is None:
-        messages.error(request, _("Choose the file that is to take its place."))
-        return redirect(document)
-    try:
-        accepted = services.document_replace_file(document=document, upload=upload)
-    except DocumentError as error:
-        messages.error(request, f"{upload.name}: {error}")
-        return redirect(document)
-    same = _("This is the same file as before. Nothing was changed.")
-    messages.success(request, same if accepted.duplicate else _("Replaced. The new file is read now."))
-    return redirect(document)
-
-
 @require_POST
 @login_required
 def document_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.document_cancel(document=editable_document(signed_in(request), pk))
+    user = signed_in(request)
+    services.document_cancel(document=editable_document(user, pk), user=user)
     return answer(request)
 
 
 @require_POST
 @login_required
 def document_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.document_reindex(document=editable_document(signed_in(request), pk))
+    user = signed_in(request)
+    services.document_reindex(document=editable_document(user, pk), user=user)
     return answer(request)
 
 
@@ -111,10 +60,11 @@ def document_retry(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 def documents_retry(request: HttpRequest) -> HttpResponse:
     """Every failed document that the user may change, in the collection that the list shows."""
-    failed = Document.objects.writable_by(signed_in(request)).to_retry()
+    user = signed_in(request)
+    failed = Document.objects.writable_by(user).to_retry()
     if slug := request.POST.get("collection"):
         failed = failed.filter(collection__slug=slug)
-    count = services.documents_retry(documents=failed)
+    count = services.documents_retry(documents=failed, user=user)
     text = ngettext("%(count)s document is tried again.", "%(count)s documents are tried again.", count)
     return answer(request, text % {"count": count})
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from documents.line_boxes import boxes_between
 from documents.models import Chunk, Document
 from search.abstention import said
 from search.exceptions import SearchError
@@ -108,16 +109,7 @@ def sources_json(sources: Sources, kept: Collection[UUID]) -> JSON:
 
 def quote_boxes(evidence: Evidence) -> tuple[PageBox, ...]:
     """The boxes of the quoted lines. Where lines and boxes do not pair, those of the whole passage."""
-    text, boxes = evidence.hit.text, evidence.hit.boxes
-    spans, position = [], 0
-    for line in text.split("\n"):
-        if line.strip():
-            spans.append((position, position + len(line)))
-        position += len(line) + 1
-    if len(spans) != len(boxes):
-        return boxes
-    pairs = zip(spans, boxes, strict=True)
-    return tuple(box for (start, end), box in pairs if start < evidence.end and end > evidence.start)
+    return tuple(boxes_between(evidence.hit.text, evidence.hit.boxes, evidence.start, evidence.end))
 
 
 def answer_json(answer: Answer, reader: User) -> JSON:

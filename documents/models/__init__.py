@@ -6,6 +6,7 @@ The database holds the rules before Python does: constraints and indexes here, r
 
 from documents.models.collections import Collection, Membership, Role
 from documents.models.documents import (
+    GIVEN,
     TITLE_LENGTH,
     Attachment,
     Deletion,
@@ -15,21 +16,25 @@ from documents.models.documents import (
     Status,
     original_path,
 )
+from documents.models.events import DocumentEvent, EventKind
 from documents.models.passages import Chunk, DocumentIdentity, Page, Word
 from documents.models.spaces import Embedding, EmbeddingSpace
 from documents.models.uploads import IdempotencyKey
 from documents.models.views import SavedView
 
 __all__ = [
+    "GIVEN",
     "TITLE_LENGTH",
     "Attachment",
     "Chunk",
     "Collection",
     "Deletion",
     "Document",
+    "DocumentEvent",
     "DocumentIdentity",
     "Embedding",
     "EmbeddingSpace",
+    "EventKind",
     "IdempotencyKey",
     "Membership",
     "Page",

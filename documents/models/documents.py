@@ -18,6 +18,8 @@ from documents.models.collections import Collection
 from documents.querysets import DeletionQuerySet, DocumentQuerySet
 
 TITLE_LENGTH = 300
+#: Of ``metadata`` what people said: it outlives what the file says of itself.
+GIVEN = ("title_given", "dated_given", "language_given", "details")
 
 
 class Status(models.TextChoices):

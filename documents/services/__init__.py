@@ -19,6 +19,11 @@ from documents.services.collections import (
     touch_corpus,
 )
 from documents.services.deletion import collection_delete, document_delete
+from documents.services.description import (
+    document_set_date,
+    document_set_details,
+    document_set_language,
+)
 from documents.services.documents import (
     Accepted,
     document_create,
@@ -27,6 +32,7 @@ from documents.services.documents import (
     document_set_source,
     document_update,
 )
+from documents.services.events import event_record
 from documents.services.identity import document_identify
 from documents.services.lifecycle import document_cancel, document_fail, documents_retry
 from documents.services.samples import samples_add, samples_remove
@@ -49,6 +55,9 @@ __all__ = [
     "document_identify",
     "document_reindex",
     "document_replace_file",
+    "document_set_date",
+    "document_set_details",
+    "document_set_language",
     "document_set_source",
     "document_unbin",
     "document_update",
@@ -58,6 +67,7 @@ __all__ = [
     "documents_retry",
     "documents_tag",
     "documents_unbin",
+    "event_record",
     "membership_remove",
     "membership_set",
     "samples_add",

@@ -20,12 +20,14 @@ from documents.models import (
     Document,
     DocumentIdentity,
     Embedding,
+    EventKind,
     Stage,
     Status,
 )
 from documents.services.attached import locked_tree
 from documents.services.collections import corpora_touch, touch_corpus
 from documents.services.deletion import document_delete
+from documents.services.events import event_record
 from documents.services.idempotency import document_for_key, remember_key
 from documents.services.identity import document_identify
 from documents.uploads import (
@@ -90,6 +92,13 @@ def insert_document(document: Document, upload: File[bytes], idempotency_key: st
         with transaction.atomic():
             document.full_clean(validate_constraints=False)
             document.save(force_insert=True)
+            event_record(
+                document=document,
+                kind=EventKind.UPLOADED,
+                user=document.uploaded_by,
+                filename=document.filename,
+                size=document.size,
+            )
             remember_key(document.uploaded_by, idempotency_key, document)
     except IntegrityError:
         discard_file(document)
@@ -125,6 +134,7 @@ def keep(document: Document) -> None:
 def document_update(
     *,
     document: Document,
+    user: User | None = None,
     title: str | None = None,
     tags: Sequence[str] | None = None,
     collection: Collection | None = None,
@@ -133,20 +143,41 @@ def document_update(
     document = locked(document)
     if collection is not None and collection.pk != document.collection_id:
         keep(document)
+        event_record(
+            document=document,
+            kind=EventKind.MOVED,
+            user=user,
+            former=document.collection_id,
+            now=collection.pk,
+        )
         move_documents(document, collection)
-    if tags is not None:
-        document.tags = clean_tags(tags)
-        document.save(update_fields=["tags", "updated_at"])
-        if hasattr(document, "identity"):
-            document_identify(document=document)
+    if tags is not None and clean_tags(tags) != document.tags:
+        tag(document, clean_tags(tags), user)
     if title is not None and clean_title(title) != document.title:
-        document.title = clean_title(title)
-        document.metadata = {**document.metadata, "title_given": True}
-        document.full_clean(validate_constraints=False)
-        document.save(update_fields=["title", "metadata", "updated_at"])
-        document = document_reindex(document=document)
+        rename(document, clean_title(title), user)
     touch_corpus(document.collection_id)
     return document
+
+
+def tag(document: Document, tags: list[str], user: User | None) -> None:
+    changes = {
+        "added": [each for each in tags if each not in document.tags],
+        "removed": [each for each in document.tags if each not in tags],
+    }
+    event_record(document=document, kind=EventKind.TAGGED, user=user, **changes)
+    document.tags = tags
+    document.save(update_fields=["tags", "updated_at"])
+    if hasattr(document, "identity"):
+        document_identify(document=document)
+
+
+def rename(document: Document, title: str, user: User | None) -> None:
+    event_record(document=document, kind=EventKind.RENAMED, user=user, former=document.title, now=title)
+    document.title = title
+    document.metadata = {**document.metadata, "title_given": True}
+    document.full_clean(validate_constraints=False)
+    document.save(update_fields=["title", "metadata", "updated_at"])
+    begin_again(document)
 
 
 def locked(document: Document) -> Document:
@@ -195,14 +226,19 @@ def move_document(document: Document, collection: Collection) -> None:
 
 
 @transaction.atomic
-def document_reindex(*, document: Document) -> Document:
+def document_reindex(*, document: Document, user: User | None = None) -> Document:
     """Read, split and embed again. What is indexed now serves until the new passages are in."""
     document = locked(document)
+    event_record(document=document, kind=EventKind.REINDEXED, user=user)
+    begin_again(document)
+    return document
+
+
+def begin_again(document: Document) -> None:
     document.content_version += 1
     requeue(document)
     document.save(update_fields=["content_version", *QUEUE_FIELDS])
     transaction.on_commit(lambda: progress.announce(document))
-    return document
 
 
 FILE_FIELDS = ("file", "sha256", "size", "filename", "kind", "media_type")
@@ -227,7 +263,7 @@ def requeue(document: Document) -> None:
     document.tries = document.interruptions = 0
 
 
-def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepted:
+def document_replace_file(*, document: Document, upload: File[bytes], user: User | None = None) -> Accepted:
     """Put new bytes in the place of the old. The same bytes change nothing.
 
     Raises ``AlreadyThere`` when another document of the collection has them.
@@ -240,7 +276,7 @@ def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepte
     store_file(given, upload)
     try:
         with twins_refused():
-            replaced = take_file(locked(document), given)
+            replaced = take_file(locked(document), given, user)
     except BaseException:
         discard_file(given)
         raise
@@ -251,7 +287,7 @@ def document_replace_file(*, document: Document, upload: File[bytes]) -> Accepte
     return Accepted(replaced)
 
 
-def take_file(document: Document, given: Document) -> Document | None:
+def take_file(document: Document, given: Document, user: User | None) -> Document | None:
     """``given``'s file for the locked ``document``; None when it has these bytes since just now.
 
     The file before it stays as long as its pages and passages serve (``indexed_file``).
@@ -264,6 +300,13 @@ def take_file(document: Document, given: Document) -> Document | None:
     document.content_version += 1
     requeue(document)
     document.save(update_fields=["content_version", *FILE_FIELDS, *QUEUE_FIELDS])
+    event_record(
+        document=document,
+        kind=EventKind.REPLACED,
+        user=user,
+        filename=document.filename,
+        size=document.size,
+    )
     if old_name != document.indexed_file:
         transaction.on_commit(lambda: delete_file(storage, old_name))
     return document

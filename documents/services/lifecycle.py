@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
 from documents import metrics, progress, vocabulary
-from documents.models import Document, DocumentIdentity, Stage, Status
+from documents.models import Document, DocumentIdentity, EventKind, Stage, Status
 from documents.querysets import CANCELLED, DocumentQuerySet
 from documents.services.collections import touch_corpus
 from documents.services.documents import document_reindex
+from documents.services.events import event_record
 from documents.uploads import discard_former_file
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 STILL_SERVES = "What was read before is still found."
+#: Of a reason as the history keeps it.
+REASON_LENGTH = 300
 
 
-def document_fail(*, document_id: UUID, reason: str, detail: str = "", version: int | None = None) -> None:
+def document_fail(
+    *,
+    document_id: UUID,
+    reason: str,
+    detail: str = "",
+    version: int | None = None,
+    user: User | None = None,
+) -> None:
     """End a document that is on its way: ``failed``, with a sentence for people.
 
     What was indexed of a former file goes too: a failed document answers nothing. But when the same
@@ -36,9 +50,18 @@ def document_fail(*, document_id: UUID, reason: str, detail: str = "", version: 
         else:
             fail(document, reason)
         document.save()
+        record_end(document, reason, user)
         touch_corpus(document.collection_id)
     metrics.documents_processed_total.labels(document.status).inc()
     progress.announce(document)
+
+
+def record_end(document: Document, reason: str, user: User | None) -> None:
+    if reason == CANCELLED:
+        event_record(document=document, kind=EventKind.CANCELLED, user=user)
+    else:
+        serves = document.status == Status.READY
+        event_record(document=document, kind=EventKind.FAILED, reason=reason[:REASON_LENGTH], serves=serves)
 
 
 def serve_on(document: Document, reason: str) -> None:
@@ -58,15 +81,15 @@ def fail(document: Document, reason: str) -> None:
     document.reason, document.notice = reason, ""
 
 
-def document_cancel(*, document: Document) -> None:
+def document_cancel(*, document: Document, user: User | None = None) -> None:
     """Stop a document that is on its way: an upload ends failed with the reason ``cancelled``."""
-    document_fail(document_id=document.pk, reason=CANCELLED)
+    document_fail(document_id=document.pk, reason=CANCELLED, user=user)
 
 
-def documents_retry(*, documents: DocumentQuerySet) -> int:
+def documents_retry(*, documents: DocumentQuerySet, user: User | None = None) -> int:
     """Queue each of ``documents`` again that failed and was not cancelled; how many these were."""
     with transaction.atomic():
         failed = list(documents.to_retry().select_for_update(of=("self",)))
         for document in failed:
-            document_reindex(document=document)
+            document_reindex(document=document, user=user)
     return len(failed)

@@ -1,14 +1,31 @@
 // Passages: bring the marked place into view; show a quote beside its citation; open it in the panel.
 
+import { prepare } from "./viewer.js";
+
 const panel = document.querySelector("[data-panel]");
 const hint = document.querySelector("[data-quote]");
 let opener = null;
 let closing = 0;
 
 export function reveal(root = document) {
+  const found = root.querySelector("#match");
+  centre(root.querySelector(found ? ".sheet-found rect" : "#mark"));
   // Where there is a picture of the page, its boxes show the passage as it was printed.
-  const place = root.querySelector(".sheet-boxes rect") || root.querySelector("#mark");
-  if (place) place.scrollIntoView({ block: "center", behavior: "instant" });
+  centre(found || root.querySelector(".sheet-boxes rect"));
+}
+
+/** Text and picture that scroll by themselves do so, and the page goes no further than to them. */
+function centre(place) {
+  const pane = place?.closest(".pane");
+  if (!place) return;
+  if (!pane || pane.scrollHeight <= pane.clientHeight + 1) {
+    place.scrollIntoView({ block: "center", behavior: "instant" });
+    return;
+  }
+  const [inner, outer] = [place.getBoundingClientRect(), pane.getBoundingClientRect()];
+  pane.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+  pane.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  pane.closest(".reader").scrollIntoView({ block: "start", behavior: "instant" });
 }
 
 // --- The quote of a citation, on hover and on focus ------------------------------------------
@@ -52,6 +69,7 @@ async function openPanel(link) {
   target.textContent = panel.dataset.textGone;
   await htmx.ajax("GET", link.getAttribute("href").split("#")[0], { target, swap: "innerHTML" });
   target.removeAttribute("aria-busy");
+  prepare(target.querySelector(".reader"));
   reveal(target);
   panel.querySelector("[data-panel-close]").focus({ preventScroll: true });
 }
