@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from search import conversation_views, views
+from search import conversation_views, search_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("search/", views.search, name="search"),
-    path("search/explain/", views.search_explain, name="search-explain"),
-    path("search/why/", views.search_why, name="search-why"),
+    path("search/", search_views.search, name="search"),
+    path("search/explain/", search_views.search_explain, name="search-explain"),
+    path("search/why/", search_views.search_why, name="search-why"),
     path("ask/", views.ask, name="ask"),
     path("ask/documents/", conversation_views.ask_documents, name="ask-documents"),
     path("ask/<uuid:pk>/", views.answer_detail, name="answer-detail"),
