@@ -12,12 +12,13 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST, require_safe
 
 from documents.models import Collection, Document, Status
 from documents.partial import render_part
 from documents.views import signed_in
-from search import answers, conversations
+from search import answers
 from search.answers import QUESTION_LENGTH
 from search.exceptions import SearchError
 from search.forms import AskForm, FeedbackForm
@@ -26,6 +27,8 @@ from search.threads import documents_titled, scope_of_last, scoped, shown_alone,
 
 RECENT = 6
 CONVERSATIONS = 40
+#: So long a browser without JavaScript waits for an answer before it is shown the page of one in the making.
+PATIENCE_SECONDS = 3.0
 
 
 @require_safe
@@ -62,14 +65,17 @@ def ask_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def answer_posted(request: HttpRequest) -> HttpResponse:
-    """Asks; or, by the button beside the titles of documents, looks for some to choose from."""
+    """Asks; or, by the button beside the titles of documents, looks for some to choose from.
+
+    A short answer is there at once; the page of a longer one says that it is being written, and looks again.
+    """
     user = signed_in(request)
     if "look" in request.POST:
         return render(request, "search/ask.html", {**asked_for(user, request.POST), "looking": True})
     form = AskForm(request.POST, user=user)
     try:
         if form.is_valid():
-            answer = answers.wait(answer_begun(user, form))
+            answer = answers.wait(answer_begun(user, form), PATIENCE_SECONDS)
             return redirect("answer-detail", answer.pk)
     except SearchError as error:
         form.add_error("question", str(error))
@@ -82,11 +88,11 @@ def answer_posted(request: HttpRequest) -> HttpResponse:
 def answer_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The conversation with this answer in it; for htmx the answer alone."""
     user = signed_in(request)
-    answer = visible_answer(user, pk)
+    answer, whole = visible_answer(user, pk), "whole" in request.GET
     context = {
         "conversation": answer.conversation,
         "current": answer.pk,
-        "thread": partial(shown_thread, answer.conversation, user, answer),
+        "thread": SimpleLazyObject(partial(shown_thread, answer.conversation, user, answer, whole=whole)),
         "answer": shown_alone(answer, user),
         "form": AskForm(user=user),
         "scope": scope_of_last(answer.conversation, user),
@@ -120,15 +126,6 @@ def conversation_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     conversation = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
     latest = conversation.answers.visible_to(user).last()
     return redirect("answer-detail", latest.pk) if latest else redirect("ask")
-
-
-@require_POST
-@login_required
-def conversation_delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    user = signed_in(request)
-    found = get_object_or_404(Conversation.objects.visible_to(user), pk=pk)
-    conversations.conversation_delete(conversation=found)
-    return redirect("ask")
 
 
 def answer_begun(user: User, form: AskForm) -> Answer:
