@@ -138,8 +138,8 @@ def picture(document: Document, number: int, scale: float, etag: str) -> HttpRes
 
 
 @contextmanager
-def a_turn() -> Iterator[None]:
-    if not DRAWING.acquire(timeout=PATIENCE_SECONDS):
+def a_turn(seconds: float | None = None) -> Iterator[None]:
+    if not DRAWING.acquire(timeout=PATIENCE_SECONDS if seconds is None else seconds):
         raise Busy
     try:
         yield

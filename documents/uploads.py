@@ -19,6 +19,7 @@ from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge, room_
 from documents.invisible import visible
 from documents.models import TITLE_LENGTH, Document
 from documents.parsing.detection import detect
+from documents.stored_files import remove_thumbnails
 
 FILENAME_LENGTH = 255
 SOURCE_LENGTH = 1000
@@ -112,8 +113,10 @@ def discard_former_file(document: Document) -> None:
 
 
 def delete_file(storage: Storage, name: str | None) -> None:
+    """An original, and the pictures of its pages."""
     if name:
         storage.delete(name)
+        remove_thumbnails(storage, name)
 
 
 def clean_filename(name: str) -> str:

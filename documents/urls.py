@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from documents import collection_views, views
+from documents import collection_views, thumbnails, views
 
 urlpatterns = [
     path("documents/", views.document_list, name="document-list"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("documents/retry/", views.documents_retry, name="documents-retry"),
     path("documents/<uuid:pk>/", views.document_detail, name="document-detail"),
     path("documents/<uuid:pk>/facts/", views.document_facts, name="document-facts"),
+    path("documents/<uuid:pk>/thumbnail/", thumbnails.document_thumbnail, name="document-thumbnail"),
     path("documents/<uuid:pk>/edit/", views.document_edit, name="document-edit"),
     path("documents/<uuid:pk>/replace/", views.document_replace, name="document-replace"),
     path("documents/<uuid:pk>/cancel/", views.document_cancel, name="document-cancel"),

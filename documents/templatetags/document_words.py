@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils.translation import get_language_info, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
 from documents.models import Document, Page, Quality, Stage, Status
 from documents.parsing.registry import NAMES
 from documents.querysets import CANCELLED
+from documents.reading import PICTURED_KINDS
+from documents.thumbnails import version_of
 
 register = template.Library()
 
@@ -96,6 +100,21 @@ def language_name(code: str) -> str:
         return _("Chinese") if code == "zh" else str(get_language_info(code)["name_translated"])
     except KeyError:
         return code
+
+
+@register.filter
+def is_pictured(document: Document) -> bool:
+    """Whether its pages may have pictures: a kind that is drawn, and pages that have been read."""
+    return document.shown_kind in PICTURED_KINDS and getattr(document, "page_count", 1) > 0
+
+
+@register.simple_tag
+def thumbnail_url(document: Document, page: int | str = 1) -> str:
+    """With the version of the file where the row was read with it: such an address is kept for good."""
+    given = {"page": page or 1}
+    if not {"file", "indexed_file"} & document.get_deferred_fields():
+        given["v"] = version_of(document)
+    return f"{reverse('document-thumbnail', args=[document.pk])}?{urlencode(given)}"
 
 
 @register.filter
