@@ -103,10 +103,10 @@ def conversation_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def conversation_links(request: HttpRequest) -> HttpResponse:
-    """The same for the narrow list beside an answer."""
-    find = searched(request)
-    found = matching(signed_in(request), find)[:BESIDE]
-    return render(request, "search/_conversation_links.html", {"conversations": found, "find": find})
+    """The same for the narrow list beside an answer; ``current`` is the one that is open."""
+    found = matching(signed_in(request), searched(request))[:BESIDE]
+    context = {"conversations": found, "current": request.GET.get("current", "")}
+    return render(request, "search/_conversation_links.html", context)
 
 
 @require_POST

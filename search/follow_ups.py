@@ -1,4 +1,4 @@
-"""Questions that go on from an answer, made of headings and names near what it cites. No model has a part in it.
+"""Questions that go on from an answer: made, without a model, of headings and names near what it cites.
 
 Only those are offered that the portal would answer: each is looked for first, as if it had been asked.
 """
@@ -56,7 +56,7 @@ def follow_ups(answer: Answer, reader: User) -> list[str]:
 
 
 def is_answered(question: str, history: Sequence[Turn], answer: Answer) -> bool:
-    """Whether it would be answered, asked after ``answer`` and in its scope. Kept for a while, without words."""
+    """Whether it would be answered, asked after ``answer`` and in its scope. Kept a while, without words."""
     digest = hashlib.sha256(f"{answer.pk}\0{question}".encode()).hexdigest()
     key = f"follow-up:{digest}"
     if (kept := cache.get(key)) is not None:

@@ -41,7 +41,7 @@ def search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET, collections=Collection.objects.visible_to(user))
     context = {"form": form, **found(form, user, request.GET)}
     response = render_part(request, "search/search.html", "search/_results.html", context)
-    response["HX-Replace-Url"] = address(request.GET, limit=request.GET.get("limit", ""))
+    response["HX-Replace-Url"] = address_of(request.GET)
     return response
 
 
@@ -65,6 +65,12 @@ def search_why(request: HttpRequest) -> HttpResponse:
     form = WhyForm(request.GET, collections=Collection.objects.visible_to(user))
     context = {"form": form, **followed(form, user), **addresses(request.GET, document="")}
     return render(request, "search/why.html", context)
+
+
+def address_of(given: QueryDict) -> str:
+    """Of the page itself, as short as it can be."""
+    usual = given.get("mode") == "hybrid"
+    return address(given, limit=given.get("limit", ""), **({"mode": ""} if usual else {}))
 
 
 def found(form: SearchForm, user: User, given: QueryDict) -> dict[str, Any]:

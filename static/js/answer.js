@@ -180,6 +180,9 @@ async function finish(view, event) {
   const held = view.article.contains(document.activeElement);
   await htmx.ajax("GET", `/ask/${id}/`, { target: view.article, swap: "outerHTML show:none" });
   if (held) field.focus({ preventScroll: true });
+  if (document.getElementById("talks-found")) {
+    htmx.ajax("GET", `/conversations/links/?current=${form.elements.conversation.value}`, { target: "#talks-found", swap: "innerHTML" });
+  }
 }
 
 function end(view) {

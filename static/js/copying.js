@@ -28,6 +28,10 @@ function confirm(link, text) {
   const label = link.querySelector("span");
   link.dataset.label ??= label.textContent;
   label.textContent = text;
+  label.classList.add("is-told");
   news.textContent = text;
-  setTimeout(() => (label.textContent = link.dataset.label), SHOWN_MS);
+  setTimeout(() => {
+    label.textContent = link.dataset.label;
+    label.classList.remove("is-told");
+  }, SHOWN_MS);
 }
