@@ -26,7 +26,8 @@ class ConversationQuerySet(models.QuerySet[Any]):
 
     def counted(self) -> Self:
         """Each with the number of its ``questions``: one that was asked again is one."""
-        return self.annotate(questions=models.Count("answers", filter=Q(answers__replaces=None)))
+        rows = self.annotate(questions=models.Count("answers", filter=Q(answers__replaces=None)))
+        return rows.order_by("-updated_at", "id")
 
 
 class AnswerQuerySet(models.QuerySet[Any]):
