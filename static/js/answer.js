@@ -41,7 +41,7 @@ function run(article, start, question = "") {
   });
   article.querySelector("[data-stop]")?.addEventListener("click", (event) => {
     event.preventDefault();
-    event.currentTarget.disabled = true;
+    event.currentTarget.setAttribute("aria-disabled", "true"); // and keeps the focus until the answer stands
     stream.stop();
   });
 }

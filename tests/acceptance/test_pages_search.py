@@ -72,7 +72,7 @@ def test_results_come_as_one_types(page: Any) -> None:
     page.locator(FIELD).blur()
     page.wait_for_timeout(500)
     assert sent == ["slate quarry"]
-    page.locator("[data-testid=mode-keyword] + span").click()
+    page.check("[data-testid=mode-keyword]")
     page.wait_for_url("**/search/?q=slate+quarry&mode=keyword")
     assert page.evaluate("history.length") <= 3
     page.locator("[data-testid=why-this] summary").first.click()
