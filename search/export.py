@@ -79,6 +79,11 @@ def as_markdown(conversation: Conversation, reader: User, absolute: Absolute) ->
     return "\n\n".join(blocks) + "\n"
 
 
+def answer_as_markdown(answer: Answer, reader: User, absolute: Absolute) -> str:
+    """One answer with its question and its numbered sources: what is copied to be pasted elsewhere."""
+    return "\n\n".join(answer_blocks(answer_json(answer, reader), absolute)) + "\n"
+
+
 def answers_of(conversation: Conversation, reader: User) -> Iterable[Answer]:
     rows: Iterable[Answer] = conversation.answers.visible_to(reader).prefetch_related("citations")
     return rows

@@ -18,9 +18,12 @@ from search.exceptions import BadRequest
 from search.models import Feedback
 from search.narrowing import filters_of, passages_of_one
 from search.query import period
+from search.serializers import LARGEST_LIMIT
 from search.types import Mode, SearchRequest
 
 QUERY_LENGTH = 1000
+#: Results until somebody asks for more.
+RESULTS = 10
 
 MODES = [("hybrid", _("Best of both")), ("vector", _("Meaning")), ("keyword", _("Exact words"))]
 
@@ -51,6 +54,7 @@ class SearchForm(forms.Form):
     after = PeriodField(required=False, max_length=10, label=_("After"))
     document = forms.UUIDField(required=False, label=_("Document"))
     per_document = forms.IntegerField(required=False, min_value=0, max_value=100)
+    limit = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
 
     #: What is kept in the address, but has no field on the page.
     UNSEEN = ("title", "before", "after", "document", "per_document")
@@ -76,6 +80,7 @@ class SearchForm(forms.Form):
             query=given["q"],
             mode=cast(Mode, given["mode"] or "hybrid"),
             filters=filters_of(self.listed(), self.documents()),
+            limit=given["limit"] or RESULTS,
             per_document=passages_of_one(given["per_document"], self.documents()),
         )
 

@@ -61,6 +61,24 @@ def address(given: QueryDict, page: str = "search", **changes: Any) -> str:
     return f"{reverse(page)}?{query.urlencode()}"
 
 
+def kept_fields(given: QueryDict) -> list[tuple[str, str]]:
+    """For a form that asks about the search as a whole: its parameters as hidden fields."""
+    return [(name, given[name]) for name in PARAMETERS if given.get(name) and name != "document"]
+
+
+def ways_out(given: QueryDict) -> list[Chip]:
+    """Wider searches, where one finds nothing: without its filters, its operators, its mode."""
+    words = " ".join(understood(clean(given.get("q", "")), Filters()).text.split())
+    wider = []
+    if any(given.get(name) for name in PARAMETERS[2:]):
+        wider.append(Chip(_("Search without filters"), address(given, **dict.fromkeys(PARAMETERS[2:], ""))))
+    if words and list(operator_chips(given)):
+        wider.append(Chip(_("Search for “%(words)s” alone") % {"words": words}, address(given, q=words)))
+    if given.get("mode", "hybrid") not in ("", "hybrid"):
+        wider.append(Chip(_("Search by meaning and by words"), address(given, mode="")))
+    return wider
+
+
 # --- Facets ------------------------------------------------------------------------------------
 
 

@@ -299,6 +299,14 @@ def answer_pieces(
     yield sheet.outcome()
 
 
+def would_answer(*, question: str, user: User, filters: Filters = EVERYTHING) -> bool:
+    """Whether sentences of the sources would answer ``question``; nothing of it is written or counted."""
+    stages = staged(SearchRequest(question, "hybrid", filters, PASSAGES, plain=True), user, Stopwatch())
+    sources = sources_of(stages.hits)
+    refused = abstention.refusal(assessed(question, sources), sources, abstention.parameters())
+    return refused is None
+
+
 def sources_of(hits: Sequence[Hit]) -> list[Source]:
     """What is read of the passages that were found, numbered."""
     return [Source(n, each) for n, each in enumerate(joined(hits[:PASSAGES])[:SOURCES], 1)]

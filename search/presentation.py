@@ -1,34 +1,25 @@
-"""What the pages show of hits and answers: text cut for highlighting, addresses of passages."""
+"""What the pages show of answers and traces, and addresses of passages. Hits are shown by ``hits``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.contrib.humanize.templatetags.humanize import ordinal
-from django.http import QueryDict
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from documents.highlight import Piece, cut
 from documents.invisible import visible
 from documents.models import Document
 from search.models import Answer
-from search.navigation import address
-from search.rendering import rendered
+from search.rendering import passage, rendered
 from search.representation import answer_json
-from search.types import Hit, SearchResult
 from search.why import Trace, TracedPassage
 
 MAX_BOXES = 20
-#: Characters before the first highlighted word that an excerpt may begin with.
-LEAD = 160
 #: What speaks against a sentence of a model.
 DOUBTS = {
     "number": gettext_lazy("its source does not say %(text)s"),
@@ -50,6 +41,12 @@ STAGES = {
     "rerank": gettext_lazy("reread"),
     "result": gettext_lazy("result"),
 }
+#: What is missing of a search that had to do without, as people call it.
+MISSING = {
+    "vector": gettext_lazy("finding by meaning"),
+    "bm25": gettext_lazy("ranking by how rare a word is"),
+    "rerank": gettext_lazy("rereading the first results"),
+}
 #: Those of a trace that are no stage of every search.
 STEPS = {
     "ready": gettext_lazy("in the portal"),
@@ -62,54 +59,8 @@ STEPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ShownHit:
-    """A hit as the page shows it."""
-
-    hit: Hit
-    document: Document | None
-    pieces: list[Piece]
-    url: str
-    reason: str
-    #: Passages of the same document that gave way to others, told at its last one, and where they all are.
-    held_back: int = 0
-    more_url: str = ""
-
-
-def shown_hits(result: SearchResult, user: User, given: QueryDict) -> list[ShownHit]:
-    """Hits with their documents, which are fetched in one query."""
-    last = {hit.document_id: hit.rank for hit in result.hits}
-    documents = Document.objects.visible_to(user).select_related("collection").in_bulk(last)
-    return [
-        ShownHit(
-            hit,
-            documents.get(hit.document_id),
-            excerpt(hit),
-            hit_url(hit),
-            reason(hit),
-            result.held_back.get(hit.document_id, 0) if last[hit.document_id] == hit.rank else 0,
-            address(given, document=hit.document_id),
-        )
-        for hit in result.hits
-    ]
-
-
-def reason(hit: Hit) -> str:
-    """Why a passage was found, in words: its ranks in the legs that brought it."""
-    ways = {
-        "vector": _("%(rank)s by meaning"),
-        "keyword": _("%(rank)s by words"),
-        "newest": _("%(rank)s of the newest documents that fit"),
-    }
-    said = [way % {"rank": ordinal(hit.matched[leg])} for leg, way in ways.items() if leg in hit.matched]
-    if rank := hit.matched.get("document"):
-        name = (
-            _("in the document your words name")
-            if rank == 1
-            else _("in the %(rank)s document your words name")
-        )
-        said.append(name % {"rank": ordinal(rank)})
-    return ", ".join(said) or _("near to your words in a document that they name")
+def out_of_service(degraded: Iterable[str]) -> list[str]:
+    return [str(MISSING.get(name, name)) for name in degraded]
 
 
 def shown_trace(trace: Trace) -> dict[str, Any]:
@@ -117,30 +68,17 @@ def shown_trace(trace: Trace) -> dict[str, Any]:
     return {
         "trace": trace,
         "steps": [(STEPS.get(step.name) or STAGES[step.name], step) for step in trace.steps],
-        "passages": [shown_traced(each, trace.document.pk) for each in trace.passages],
+        "passages": [shown_traced(each, trace.document) for each in trace.passages],
     }
 
 
-def shown_traced(passage: TracedPassage, document: UUID) -> dict[str, Any]:
+def shown_traced(traced: TracedPassage, document: Document) -> dict[str, Any]:
     url = passage_url(
-        document, page=passage.page, chunk=passage.chunk_id, start=passage.start, end=passage.end
+        document.pk, page=traced.page, chunk=traced.chunk_id, start=traced.start, end=traced.end
     )
-    ranks = [(STAGES[name], rank) for name, rank in passage.ranks.items()]
-    return {"passage": passage, "ranks": ranks, "url": url}
-
-
-def excerpt(hit: Hit) -> list[Piece]:
-    """The passage from a little before its first highlighted word on, so that a short view shows it."""
-    first = min((start for start, _ in hit.highlights), default=0)
-    if first <= LEAD:
-        return cut(hit.text, hit.highlights)
-    begin = hit.text.rfind(" ", 0, first - LEAD // 2) + 1
-    pieces = cut(hit.text[begin:], [(start - begin, end - begin) for start, end in hit.highlights])
-    return [Piece("… "), *pieces] if begin else pieces
-
-
-def hit_url(hit: Hit) -> str:
-    return passage_url(hit.document_id, page=hit.page, chunk=hit.chunk_id, start=hit.start, end=hit.end)
+    ranks = [(STAGES[name], rank) for name, rank in traced.ranks.items()]
+    text = passage(traced.text, markdown=document.shown_kind == "markdown")
+    return {"passage": traced, "text": text, "ranks": ranks, "url": url}
 
 
 def citation_url(citation: dict[str, Any]) -> str:
@@ -173,20 +111,14 @@ def passage_url(
 def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
     """The stored answer as the API has it, with addresses, and each sentence with its citations."""
     stored = answer_json(answer, reader)
-    citations = [
-        {
-            **citation,
-            "quote": visible(citation["quote"]),
-            "url": citation_url(citation) if citation["document"] else "",
-        }
-        for citation in stored["citations"]
-    ]
+    closest = (stored["refusal"] or {}).get("closest", [])
+    markdown = markdown_documents([*stored["citations"], *closest])
+    citations = [shown_citation(citation, markdown) for citation in stored["citations"]]
     by_number = {citation["n"]: citation for citation in citations}
     sentences = [
         {**sentence, "cited": [by_number[n] for n in sentence["citations"] if n in by_number]}
         for sentence in stored["sentences"]
     ]
-    markdown = markdown_documents(citations)
     for sentence in sentences:
         sentence["html"] = sentence_html(sentence, markdown)
         sentence["doubt"] = doubt_of(sentence)
@@ -194,7 +126,20 @@ def shown_answer(answer: Answer, reader: User) -> dict[str, Any]:
         **stored,
         "citations": citations,
         "sentences": sentences,
-        "closest": [shown_passage(each) for each in (stored["refusal"] or {}).get("closest", [])],
+        "closest": [shown_passage(each, markdown) for each in closest],
+    }
+
+
+def shown_citation(citation: dict[str, Any], markdown: Collection[str]) -> dict[str, Any]:
+    """With its address, and the quote as it is read (``html``) beside what it says."""
+    if not citation["document"]:
+        return {**citation, "url": ""}
+    is_markdown = citation["document"]["id"] in markdown
+    return {
+        **citation,
+        "html": passage(citation["quote"], markdown=is_markdown),
+        "quote": visible(citation["quote"]),
+        "url": citation_url(citation),
     }
 
 
@@ -206,14 +151,11 @@ def doubt_of(sentence: Mapping[str, Any]) -> str:
     return _("not backed by a passage")
 
 
-def markdown_documents(citations: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The ids of those cited documents whose text is Markdown."""
-    ids = [citation["document"]["id"] for citation in citations if citation["document"]]
-    return {
-        str(document.pk)
-        for document in Document.objects.filter(pk__in=ids)
-        if document.shown_kind == "markdown"
-    }
+def markdown_documents(passages: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of those documents of the passages whose text is Markdown."""
+    ids = {each["document"]["id"] for each in passages if each["document"]}
+    documents = Document.objects.filter(pk__in=ids) if ids else ()
+    return {str(document.pk) for document in documents if document.shown_kind == "markdown"}
 
 
 def sentence_html(sentence: Mapping[str, Any], markdown: Collection[str]) -> SafeString:
@@ -228,14 +170,20 @@ def sentence_html(sentence: Mapping[str, Any], markdown: Collection[str]) -> Saf
     return rendered(sentence["text"], markdown=is_markdown, span=sentence.get("span"))
 
 
-def shown_passage(passage: dict[str, Any]) -> dict[str, Any]:
+def shown_passage(closest: dict[str, Any], markdown: Collection[str]) -> dict[str, Any]:
     """One of the closest passages of a refusal, with its address."""
-    document = passage["document"]
+    document = closest["document"]
     url = passage_url(
         document["id"],
-        page=passage["page"],
-        chunk=passage["chunk"],
-        start=passage["start"],
-        end=passage["end"],
+        page=closest["page"],
+        chunk=closest["chunk"],
+        start=closest["start"],
+        end=closest["end"],
     )
-    return {**passage, "title": document["title"], "text": passage["text"][:EXCERPT], "url": url}
+    text = passage(shortened(closest["text"]), markdown=document["id"] in markdown)
+    return {**closest, "title": document["title"], "text": text, "url": url}
+
+
+def shortened(text: str) -> str:
+    """Its first ``EXCERPT`` characters, up to the end of a word."""
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT].rsplit(' ', 1)[0]} …"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 class ConversationQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> Self:
         return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def about(self, text: str) -> Self:
+        """Those that have ``text`` in their title, or in a question."""
+        from search.models import Answer
+
+        asked = Answer.objects.filter(conversation=OuterRef("pk"), question__icontains=text)
+        return self.filter(Q(title__icontains=text) | Q(Exists(asked.order_by())))
+
+    def counted(self) -> Self:
+        """Each with the number of its ``questions``: one that was asked again is one."""
+        rows = self.annotate(questions=models.Count("answers", filter=Q(answers__replaces=None)))
+        return rows.order_by("-updated_at", "id")
 
 
 class AnswerQuerySet(models.QuerySet[Any]):

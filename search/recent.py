@@ -1,7 +1,7 @@
 """The queries that were asked last, for audits: what people look for is what has to be found.
 
-They lie in Redis, capped and for a week at most, and are shown to nobody: an audit runs them as the users who
-asked them and tells figures. Without Redis none are kept, and a search does not notice.
+They lie in Redis, capped and for a week at most, and are shown to nobody but the one who asked: an audit runs
+them as the users who asked them and tells figures. Without Redis none are kept, and a search does not notice.
 """
 
 from __future__ import annotations
@@ -76,6 +76,16 @@ def recent() -> list[RecentQuery]:
     """Newest first, each once; nothing when Redis is gone."""
     once = {(each.user_id, each.text, each.collections): each for each in reversed(entries())}
     return sorted(once.values(), key=lambda each: -each.at)
+
+
+def recent_of(user: User, most: int = 6) -> list[str]:
+    """What ``user`` looked for, newest first: without what they had typed on the way to it."""
+    kept: list[str] = []
+    for each in entries():
+        text = " ".join(each.text.split())
+        if each.user_id == user.pk and not any(later.startswith(text) for later in kept):
+            kept.append(text)
+    return kept[:most]
 
 
 def entries() -> list[RecentQuery]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Documents to choose from.
 FOUND = 8
+#: Questions of a conversation that are shown at once.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,36 @@ class Scope:
         return bool(self.collections or self.documents)
 
 
-def shown_thread(conversation: Conversation, user: User, current: Answer) -> list[dict[str, Any]]:
-    """The newest answer to each question; in the place of ``current``'s question that version itself."""
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Answers as they are shown, and how many questions came before them."""
+
+    answers: list[dict[str, Any]]
+    before: int = 0
+
+
+def shown_thread(conversation: Conversation, user: User, current: Answer, *, whole: bool = False) -> Thread:
+    """The newest answer to each question; in the place of ``current``'s question that version itself.
+
+    Of a long conversation the last questions, from ``current``'s on at the latest; all of them if ``whole``.
+    """
     questions = by_question(conversation.answers.visible_to(user))
-    chosen = [(current if current in versions else versions[-1], versions) for versions in questions]
-    return [with_versions(row, versions, user) for row, versions in chosen]
+    begin = 0 if whole else begin_of(questions, current)
+    chosen = [(current if current in versions else versions[-1], versions) for versions in questions[begin:]]
+    shown = [with_versions(row, versions, user) for row, versions in chosen]
+    if shown:
+        shown[-1]["is_last"] = True
+    return Thread(shown, begin)
+
+
+def begin_of(questions: Sequence[Sequence[Answer]], current: Answer) -> int:
+    place = next(n for n, versions in enumerate(questions) if current in versions)
+    return max(min(place - 1, len(questions) - AT_ONCE), 0)
 
 
 def shown_alone(answer: Answer, user: User) -> dict[str, Any]:
-    return with_versions(answer, versions_of(answer), user)
+    newer = answer.conversation.answers.filter(created_at__gt=answer.created_at)
+    return {**with_versions(answer, versions_of(answer), user), "is_last": not newer.exists()}
 
 
 def with_versions(answer: Answer, versions: Sequence[Answer], user: User) -> dict[str, Any]:

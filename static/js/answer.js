@@ -18,6 +18,7 @@ function ask() {
   const article = document.querySelector("[data-answer-template]").content.firstElementChild.cloneNode(true);
   article.querySelector("[data-question]").textContent = question;
   document.querySelector("[data-ask-start]")?.remove();
+  for (const offered of document.querySelectorAll("[data-follow-ups]")) offered.remove();
   thread.classList.remove("thread-empty");
   form.before(article);
   article.scrollIntoView({ block: "start" });
@@ -40,7 +41,7 @@ function run(article, start, question = "") {
   });
   article.querySelector("[data-stop]")?.addEventListener("click", (event) => {
     event.preventDefault();
-    event.currentTarget.disabled = true;
+    event.currentTarget.setAttribute("aria-disabled", "true"); // and keeps the focus until the answer stands
     stream.stop();
   });
 }
@@ -176,7 +177,12 @@ async function finish(view, event) {
   announce(event.abstained ? words.textAbstained : event.state === "stopped" ? words.textStopped : words.textDone);
   // The stored answer, as the server shows it: the same as after a reload.
   const id = view.article.dataset.answer;
+  const held = view.article.contains(document.activeElement);
   await htmx.ajax("GET", `/ask/${id}/`, { target: view.article, swap: "outerHTML show:none" });
+  if (held) field.focus({ preventScroll: true });
+  if (document.getElementById("talks-found")) {
+    htmx.ajax("GET", `/conversations/links/?current=${form.elements.conversation.value}`, { target: "#talks-found", swap: "innerHTML" });
+  }
 }
 
 function end(view) {
@@ -228,6 +234,14 @@ field.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   form.requestSubmit();
+});
+
+document.addEventListener("click", (event) => {
+  const offered = event.target.closest("[data-follow-up]");
+  if (!offered) return;
+  field.value = offered.textContent.trim();
+  ask();
+  field.focus({ preventScroll: true });
 });
 
 for (const list of document.querySelectorAll("[data-talks]")) {

@@ -42,6 +42,7 @@ function showQuote(chip) {
   hint.querySelector("[data-quote-text]").textContent = source.querySelector("[data-source-text]")?.textContent.trim() || "";
   hint.querySelector("[data-quote-from]").textContent = source.querySelector("[data-source-from]")?.textContent.trim() || "";
   hint.hidden = false;
+  chip.setAttribute("aria-describedby", hint.id);
   place(chip.getBoundingClientRect());
 }
 
@@ -56,6 +57,12 @@ function place(chip) {
 function hideQuote(delay = 120) {
   clearTimeout(closing);
   closing = setTimeout(() => hint && (hint.hidden = true), delay);
+}
+
+/** The opener has the focus again; its quote was read in the panel. */
+function backTo(link) {
+  link?.focus();
+  hideQuote(0);
 }
 
 // --- The passage in the side panel ------------------------------------------------------------
@@ -77,7 +84,7 @@ async function openPanel(link) {
 function closePanel() {
   panel.hidden = true;
   document.body.classList.remove("has-panel");
-  opener?.focus();
+  backTo(opener);
 }
 
 if (hint) {

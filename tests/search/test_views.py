@@ -14,9 +14,9 @@ from django.utils.timezone import now
 
 from documents.models import Collection, Document
 from documents.services import document_delete
+from search.hits import excerpt
 from search.models import Answer, Citation, Conversation
 from search.navigation import chips
-from search.presentation import excerpt
 from search.types import Hit
 
 SignIn = Callable[[User], Client]
@@ -154,7 +154,13 @@ def test_a_misspelt_word_comes_with_a_link(browser: SignIn, bob: User, document:
 
 def test_every_hit_says_why(browser: SignIn, alice: User, bob: User, document: Document) -> None:
     page = browser(bob).get("/search/", {"q": "boiler manual"}).content.decode()
-    assert "1st by meaning, 1st by words, in the document your words name" in page
+    for reason in (
+        "1st by meaning",
+        "1st by words",
+        "It holds “boiler”",
+        "in the document that your words name",
+    ):
+        assert reason in page
     assert "/search/explain/" not in page
     curator(alice)
     assert (
@@ -277,10 +283,10 @@ def test_excerpt_begins_a_little_before_the_first_marked_word() -> None:
     hit: Any = Hit.__new__(Hit)
     object.__setattr__(hit, "text", text)
     object.__setattr__(hit, "highlights", ((start, start + 6),))
-    pieces = excerpt(hit)
-    assert pieces[0].text == "… "
-    assert len("".join(piece.text for piece in pieces)) < 200
-    assert [piece.text for piece in pieces if piece.marked] == ["boiler"]
+    html = excerpt(hit, None)
+    assert html.startswith("… ")
+    assert len(html) < 220
+    assert html.endswith("<mark>boiler</mark> at the end")
 
 
 def test_answer_page_is_the_askers_alone(
