@@ -29,6 +29,7 @@ from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
 from documents.reading import PICTURED_KINDS, open_place, place_from_query
 from documents.services.attached import tree_of
+from documents.told import told
 
 PER_PAGE = 25
 
@@ -99,7 +100,7 @@ def document_replace(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         accepted = services.document_replace_file(document=document, upload=upload)
     except DocumentError as error:
-        messages.error(request, f"{upload.name}: {error}")
+        messages.error(request, f"{upload.name}: {told(str(error))}")
         return redirect(document)
     same = _("This is the same file as before. Nothing was changed.")
     messages.success(request, same if accepted.duplicate else _("Replaced. The new file is read now."))
@@ -204,7 +205,7 @@ def take_upload(request: HttpRequest, user: User, collection: Collection, upload
 
 def in_short(error: DocumentError) -> str:
     """Without the list of what is supported, which stands on the page already."""
-    return str(error).replace(SUPPORTED, "").strip()
+    return told(str(error).replace(SUPPORTED, "").strip())
 
 
 def total_of(document: Document) -> dict[str, int]:

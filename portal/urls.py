@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
 from portal import api_docs, health, metrics
@@ -25,6 +26,7 @@ admin.site.index_title = _("Collections, documents and people")
 urlpatterns = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set-language"),
     path("", include("portal.accounts.urls")),
     path("", include("documents.urls")),
     path("", include("search.urls")),

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from documents.told import told
 from documents.views import signed_in
 from search import answers, conversations, export, replaying
 from search.exceptions import SearchError
@@ -36,7 +37,7 @@ def answer_regenerate(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         return redirect("answer-detail", answers.regenerate(answer=visible_answer(user, pk), user=user).pk)
     except SearchError as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
         return redirect("answer-detail", pk)
 
 
@@ -57,7 +58,7 @@ def answer_replay(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         again = replaying.replay(answer=answer, user=user)
     except SearchError as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
         return redirect("answer-receipt", pk)
     return render(request, "search/replay.html", {"answer": answer, **shown_replay(again)})
 

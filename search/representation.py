@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from documents.models import Chunk, Document
+from documents.told import told
 from search.abstention import said
 from search.exceptions import SearchError
 from search.explanation import shown
@@ -347,10 +348,12 @@ def is_withheld(answer: Answer, reader: User) -> bool:
 def event_json(event: Event) -> JSON:
     """An event as it is sent. ``answer`` is the id in each, so ``done`` has the wording in ``text``."""
     text = {"text": event.payload.get("answer", "")} if event.type == "done" else {}
+    if event.type == "error":
+        text = {"detail": told(str(event.payload.get("detail", "")))}
     return {**event.payload, **text, "type": event.type, "answer": str(event.answer), "seq": event.seq}
 
 
 def problem(error: SearchError) -> JSON:
     """A problem object (RFC 9457). ``type`` is left to ``event_json``; ``code`` tells the kind."""
     title = (type(error).__doc__ or "").strip()
-    return {"title": title, "status": error.status, "code": error.code, "detail": str(error)}
+    return {"title": title, "status": error.status, "code": error.code, "detail": told(str(error))}

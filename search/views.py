@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from documents.exceptions import DocumentError
 from documents.models import Collection, Document, Status
 from documents.partial import render_part
+from documents.told import told
 from documents.views import signed_in
 from search import answers, conversations, pipeline
 from search.answers import QUESTION_LENGTH
@@ -113,7 +114,7 @@ def answer_posted(request: HttpRequest) -> HttpResponse:
             answer = answers.wait(answer_begun(user, form))
             return redirect("answer-detail", answer.pk)
     except SearchError as error:
-        form.add_error("question", str(error))
+        form.add_error("question", told(str(error)))
     context = {**asked_for(user, request.POST), "form": form}
     return render(request, "search/ask.html", context, status=400)
 
@@ -181,7 +182,7 @@ def found(form: SearchForm, user: User, given: QueryDict) -> dict[str, Any]:
         result = pipeline.search(request=wanted, user=user)
         facets = facets_of(wanted, user)
     except SearchError as error:
-        return {"error": str(error)}
+        return {"error": told(str(error))}
     return {
         "result": result,
         "hits": shown_hits(result, user, given),
@@ -200,7 +201,7 @@ def stages_of(form: SearchForm, user: User) -> dict[str, Any]:
         explained = pipeline.search(request=replace(wanted, explain=True), user=user)
         return {"explained": shown_stages(explained, user)}
     except SearchError as error:
-        return {"error": str(error)}
+        return {"error": told(str(error))}
 
 
 def followed(form: WhyForm, user: User) -> dict[str, Any]:
@@ -219,7 +220,7 @@ def followed(form: WhyForm, user: User) -> dict[str, Any]:
         person = searcher(user, document, form.cleaned_data["as"])
         trace = why(request=wanted, document=document, user=person, asked_by=user)
     except (SearchError, DocumentError) as error:
-        return {"error": str(error), "document": document}
+        return {"error": told(str(error)), "document": document}
     return {"document": document, **shown_trace(trace)}
 
 

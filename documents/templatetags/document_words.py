@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import get_language_info, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
 
 from documents.models import Document, Page, Quality, Stage, Status
 from documents.parsing.registry import NAMES
 from documents.querysets import CANCELLED
+from documents.told import told
 
 register = template.Library()
+register.filter("told", told)
 
 #: Without a count, and with one. The browser fills in the same sentences (``words.js``).
 STAGES = {
@@ -61,7 +64,7 @@ def stage_words(document: Document) -> str:
     if not (counted and document.stage_total):
         return str(plain)
     done = min(max(document.stage_done, 1), document.stage_total)
-    return str(counted).format(done=f"{done:,}", total=f"{document.stage_total:,}")
+    return str(counted).format(done=intcomma(done), total=intcomma(document.stage_total))
 
 
 @register.simple_tag
