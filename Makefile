@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX ?=
 export PORT ?= 8000
 
-.PHONY: run test lint types packages models vendor clean
+.PHONY: run test lint types packages models messages vendor clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
@@ -35,6 +35,10 @@ models: $(VENV)/.dev
 # skip, and say so.
 packages:
 	@bash tests/install_packages.sh
+
+# New strings into the catalogues, and what was translated into the compiled ones (docs/translation.md).
+messages: $(VENV)/.dev
+	$(BIN)/python -m portal.catalogue
 
 vendor:
 	bash static/vendor/update.sh

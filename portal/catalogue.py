@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 APPS = ("portal", "documents", "search")
-LOCALES: Path = settings.BASE_DIR / "portal" / "locale"
-TEMPLATES: Path = settings.BASE_DIR / "templates"
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ROOT / "portal" / "locale"
+TEMPLATES = ROOT / "templates"
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "noop")),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -54,8 +55,10 @@ def update(language: str) -> None:
 
 
 def gathered() -> set[Message]:
-    """Every string of the source that people may read."""
-    return {*from_python(), *from_exceptions(), *from_models(), *from_templates()}
+    """Every string of the source that people may read. One that has a plural somewhere has it everywhere."""
+    found = {*from_python(), *from_exceptions(), *from_models(), *from_templates()}
+    with_plural = {(each.singular, each.context) for each in found if each.plural}
+    return {each for each in found if each.plural or (each.singular, each.context) not in with_plural}
 
 
 # --- Gathering ------------------------------------------------------------------------------
@@ -73,7 +76,7 @@ def from_python() -> Iterator[Message]:
 
 def python_files() -> Iterator[Path]:
     for app in APPS:
-        for path in sorted((settings.BASE_DIR / app).rglob("*.py")):
+        for path in sorted((ROOT / app).rglob("*.py")):
             if "migrations" not in path.parts:
                 yield path
 

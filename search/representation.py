@@ -356,4 +356,4 @@ def event_json(event: Event) -> JSON:
 def problem(error: SearchError) -> JSON:
     """A problem object (RFC 9457). ``type`` is left to ``event_json``; ``code`` tells the kind."""
     title = (type(error).__doc__ or "").strip()
-    return {"title": title, "status": error.status, "code": error.code, "detail": told(str(error))}
+    return {"title": title, "status": error.status, "code": error.code, "detail": str(error)}

@@ -31,6 +31,8 @@ STAGES = {
     ),
     Stage.STORING: (gettext_lazy("Storing"), ""),
 }
+#: Those of ``NAMES`` that other languages have words of their own for.
+KINDS = (gettext_noop("Mail"), gettext_noop("Image"), gettext_noop("Text"))
 VERDICTS = {
     Quality.GOOD: gettext_noop("The text was read well."),
     Quality.POOR: gettext_noop("The text was read badly: answers from this document may be wrong."),
