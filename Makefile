@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH_INDEX ?=
 export PORT ?= 8000
 
-.PHONY: run test lint types packages models vendor screenshots clean
+.PHONY: run test lint types packages models messages vendor screenshots clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
@@ -39,6 +39,10 @@ packages:
 # Every screen in both themes and both widths, into screenshots/. ARGS="--only home search-results"
 screenshots: $(VENV)/.dev packages
 	$(BIN)/python -m tests.acceptance.screenshots $(ARGS)
+
+# New strings into the catalogues, and what was translated into the compiled ones (docs/translation.md).
+messages: $(VENV)/.dev
+	$(BIN)/python -m portal.catalogue
 
 vendor:
 	bash static/vendor/update.sh

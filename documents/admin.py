@@ -30,6 +30,7 @@ from documents.forms import readable_title, split_tags
 from documents.models import Chunk, Collection, Document, EmbeddingSpace, Membership
 from documents.services.attached import tree_of
 from documents.templatetags.document_words import kind_name, language_name, percent
+from documents.told import told
 
 
 class MembershipForm(forms.ModelForm):
@@ -155,7 +156,7 @@ class DocumentForm(forms.ModelForm):
             uploads.checked_digest(upload)
             uploads.described(upload)
         except DocumentError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(told(str(error))) from error
         return upload
 
     def clean_tags(self) -> list[str]:

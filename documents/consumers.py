@@ -14,6 +14,7 @@ from django.db import connection
 from documents.models import Collection
 from documents.progress import group_name
 from documents.services import collection_private
+from documents.told import told
 
 ANONYMOUS = 4401
 TRY_LATER = 1013
@@ -62,7 +63,7 @@ class DocumentConsumer(AsyncJsonWebsocketConsumer):
 
     async def document_changed(self, message: dict[str, Any]) -> None:
         if message["collection"] in await self.visible():
-            await self.send_json({"type": "document", **message["document"]})
+            await self.send_json({"type": "document", **in_words(message["document"])})
 
     async def visible(self) -> set[int]:
         """What the user may see now, asked again every few seconds: a membership may have ended."""
@@ -71,6 +72,11 @@ class DocumentConsumer(AsyncJsonWebsocketConsumer):
             self.seen = await loop.run_in_executor(DATABASE, visible_collections, self.scope["user"].pk)
             self.seen_at = time.monotonic()
         return self.seen
+
+
+def in_words(document: dict[str, Any]) -> dict[str, Any]:
+    """What is stored in English, in the language of the page that opened the socket."""
+    return {**document, **{name: told(document[name]) for name in ("reason", "notice") if name in document}}
 
 
 def private_collection(user: Any) -> None:

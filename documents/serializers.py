@@ -25,6 +25,7 @@ from documents.models import (
     Role,
     Status,
 )
+from documents.told import told
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -117,6 +118,11 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
             *("uploaded_by", "created_at", "updated_at", "indexed_at", "links"),
         ]
         read_only_fields = fields
+
+    def to_representation(self, instance: Document) -> dict[str, Any]:
+        """What is stored in English, for the portal's own pages in their language."""
+        shown = super().to_representation(instance)
+        return {**shown, "reason": told(shown["reason"]), "notice": told(shown["notice"])}
 
     @extend_schema_field(AttachedSerializer(many=True))
     def get_attachments(self, document: Any) -> list[dict[str, str]]:

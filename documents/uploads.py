@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.utils.translation import gettext
 
 from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge, room_lacking
 from documents.invisible import visible
@@ -39,7 +40,8 @@ def checked_digest(upload: File[bytes]) -> str:
         raise EmptyUpload
     if upload.size > settings.UPLOAD_LIMIT:
         limit = settings.UPLOAD_LIMIT // (1024 * 1024)
-        raise UploadTooLarge(f"The file is larger than the limit of {limit} MB. Nothing was stored.")
+        text = gettext("The file is larger than the limit of %s MB. Nothing was stored.")
+        raise UploadTooLarge(text % limit)
     digest = hashlib.sha256()
     for piece in upload.chunks():
         digest.update(piece)

@@ -24,6 +24,7 @@ from documents.forms import UploadForm
 from documents.models import Attachment, Collection, Document
 from documents.parsing.registry import SUPPORTED
 from documents.services.attached import tree_of
+from documents.told import told
 
 
 @require_POST
@@ -106,7 +107,7 @@ def take_upload(request: HttpRequest, user: User, collection: Collection, upload
 
 def in_short(error: DocumentError) -> str:
     """Without the list of what is supported, which stands on the page already."""
-    return str(error).replace(SUPPORTED, "").strip()
+    return told(str(error).replace(SUPPORTED, "").strip())
 
 
 def total_of(document: Document) -> dict[str, int]:

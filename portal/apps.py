@@ -6,3 +6,6 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import checks  # noqa: F401 - registers the system checks
+        from portal.naming import name_in_words
+
+        name_in_words()

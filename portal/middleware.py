@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from time import perf_counter
 from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from portal.metrics import request_latency_seconds
 from portal.problems import error_answer, for_program
+from portal.reader import is_page, language_of, zone_of
 
 SyncGet = Callable[[HttpRequest], HttpResponseBase]
 AsyncGet = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -116,3 +120,37 @@ def observe(request: HttpRequest, seconds: float) -> None:
     endpoint = (match.view_name or match.route) if match else "unmatched"
     method = request.method if request.method in METHODS else "other"
     request_latency_seconds.labels(method, endpoint).observe(seconds)
+
+
+@sync_and_async_middleware
+def reader(get_response: Get) -> Get:
+    """Each request in the language and the time zone of its reader, and nothing of them after it."""
+    if iscoroutinefunction(get_response):
+        get_async = cast(AsyncGet, get_response)
+
+        async def read_async(request: HttpRequest) -> HttpResponseBase:
+            with as_read(request):
+                return told_language(request, await get_async(request))
+
+        return read_async
+    get_sync = cast(SyncGet, get_response)
+
+    def read(request: HttpRequest) -> HttpResponseBase:
+        with as_read(request):
+            return told_language(request, get_sync(request))
+
+    return read
+
+
+@contextmanager
+def as_read(request: HttpRequest) -> Iterator[None]:
+    with translation.override(language_of(request)), timezone.override(zone_of(request)):
+        yield
+
+
+def told_language(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """As Django's own middleware does, so that nobody keeps a page for a reader of another language."""
+    if is_page(request):
+        patch_vary_headers(response, ("Accept-Language",))
+    response.headers.setdefault("Content-Language", translation.get_language() or "")
+    return response

@@ -14,16 +14,18 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext, gettext_lazy
 from rest_framework import exceptions as rest
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from documents.exceptions import Deleted, StorageFull, room_lacking
+from documents.told import told
+from portal.reader import PROGRAM_PATHS
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-API_PATHS = ("/api/", "/v1/", "/healthz/", "/metrics")
 OPENAI_PATHS = ("/v1/",)
 #: ``search.exceptions.TooManyAnswers``.
 CROWDED = "too-many-answers"
@@ -31,7 +33,7 @@ RETRY_SECONDS = "5"
 #: The base exceptions of the apps: each has ``code`` and ``status``, and reads as its message.
 APP_ERRORS = ("documents.exceptions.DocumentError", "search.exceptions.SearchError")
 DATABASE_GONE = (OperationalError, InterfaceError)
-UNAVAILABLE = "The database does not answer at the moment. Please try again shortly."
+UNAVAILABLE = gettext_lazy("The database does not answer at the moment. Please try again shortly.")
 
 
 def problem(
@@ -50,7 +52,7 @@ def problem(
         "type": f"urn:portal:problem:{code}" if code else "about:blank",
         "title": title,
         "status": status,
-        "detail": detail or title,
+        "detail": told(str(detail)) or title,
         "instance": request.path,
         **(members or {}),
     }
@@ -100,12 +102,12 @@ def answer_to(error: Exception, request: HttpRequest) -> JsonResponse | None:
         return answer_to(StorageFull(), request)
     if isinstance(error, DATABASE_GONE):
         logger.error("the database does not answer: %s", error)
-        return problem(request, 503, UNAVAILABLE, headers={"Retry-After": RETRY_SECONDS})
+        return problem(request, 503, str(UNAVAILABLE), headers={"Retry-After": RETRY_SECONDS})
     if isinstance(error, RecursionError):
-        return problem(request, 400, "The request is nested too deeply.", code="invalid")
+        return problem(request, 400, gettext("The request is nested too deeply."), code="invalid")
     if isinstance(error, DataError):
         # What no serializer foresaw: a NUL character, a number out of the column's range.
-        return problem(request, 400, "A value in the request cannot be stored.", code="invalid")
+        return problem(request, 400, gettext("A value in the request cannot be stored."), code="invalid")
     if isinstance(error, Http404 | rest.NotFound):
         return problem(request, 404)
     if isinstance(error, PermissionDenied):
@@ -159,7 +161,7 @@ def rest_headers(error: rest.APIException) -> dict[str, str]:
 
 def for_program(request: HttpRequest) -> bool:
     accepted = request.headers.get("Accept", "")
-    return request.path.startswith(API_PATHS) or ("json" in accepted and "text/html" not in accepted)
+    return request.path.startswith(PROGRAM_PATHS) or ("json" in accepted and "text/html" not in accepted)
 
 
 def error_answer(
@@ -208,14 +210,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 when the database is gone, 507 when the disk is full. Django has logged the traceback."""
     error = sys.exception()
     if error and room_lacking(error):
-        return error_answer(request, StorageFull.status, str(StorageFull()))
+        return error_answer(request, StorageFull.status, told(str(StorageFull())))
     if isinstance(error, DATABASE_GONE):
-        return error_answer(request, 503, UNAVAILABLE)
+        return error_answer(request, 503, str(UNAVAILABLE))
     return error_answer(request, 500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """settings.CSRF_FAILURE_VIEW."""
-    detail = "The form is too old, or this browser keeps no cookies. Load the page again."
+    detail = gettext("The form is too old, or this browser keeps no cookies. Load the page again.")
     detail = f"{detail} ({reason})" if settings.DEBUG else detail
     return error_answer(request, 403, detail, page="403_csrf.html", back=page_before(request))

@@ -86,7 +86,7 @@ MIDDLEWARE = [
     "portal.middleware.content_security_policy",
     "portal.middleware.request_latency",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "portal.middleware.reader",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -191,6 +191,8 @@ INTEGRITY_CHECKS = [
     "documents.integrity.vocabulary.CHECKS",
     "search.integrity.CHECKS",
 ]
+#: Sentences that are stored in English and shown in the reader's language.
+TOLD = ["documents.told.SENTENCES", "search.told.SENTENCES"]
 #: What the workers' sweep calls: dotted path → seconds between two calls.
 PERIODIC = {
     "documents.services.binning.bin_empty": 15,
@@ -212,6 +214,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
+#: In their own words, as the menu shows them.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS_ONLY
+FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from channels.auth import AuthMiddlewareStack
 from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
 from django.contrib.auth.models import AnonymousUser
+from django.utils import translation
 
 import documents.routing
 import search.routing
 from portal.accounts.authentication import bearer_secret, user_for_token
 from portal.limits import Application, Receive, Scope, Send, header
+from portal.reader import spoken
 
 program_sockets: Application = URLRouter(
     [*documents.routing.websocket_urlpatterns, *search.routing.websocket_urlpatterns]
@@ -29,9 +31,16 @@ async def socket_door(scope: Scope, receive: Receive, send: Send) -> None:
         user = await database_sync_to_async(user_for_token, thread_sensitive=False)(secret)
         await program_sockets({**scope, "user": user or AnonymousUser()}, receive, send)
     elif from_same_origin(scope):
-        await browser_sockets(scope, receive, send)
+        with translation.override(language_asked(scope)):
+            await browser_sockets(scope, receive, send)
     else:
         await refused(scope, receive, send)
+
+
+def language_asked(scope: Scope) -> str:
+    """A page says which language it is in (``http.js``), as a browser's socket sends no headers of ours."""
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("language", [""])
+    return spoken(asked[0])
 
 
 def from_same_origin(scope: Scope) -> bool:

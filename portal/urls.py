@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView
 
 from portal import api_docs, favicon, health, metrics
@@ -18,6 +19,7 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("language/", set_language, name="set-language"),
     path("", include("portal.accounts.urls")),
     path("", include("documents.urls")),
     path("", include("search.urls")),

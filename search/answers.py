@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from documents.models import Collection, Document
 from search import recording
@@ -70,7 +71,7 @@ def regenerate(*, answer: Answer, user: User) -> Answer:
         Conversation.objects.select_for_update().get(pk=answer.conversation_id)
         newest = versions_of(answer)[-1]
         if newest.state == Answer.State.RUNNING:
-            raise BadRequest("This question is being answered at the moment.")
+            raise BadRequest(gettext("This question is being answered at the moment."))
         conversation_touch(conversation=answer.conversation)
         again = Answer(
             conversation=answer.conversation,
@@ -150,9 +151,9 @@ def given_turns(turns: Sequence[Turn]) -> tuple[Turn, ...]:
 def checked_question(question: str) -> str:
     cleaned = question.replace("\x00", " ").encode("utf-8", "ignore").decode().strip()
     if not cleaned:
-        raise BadRequest("The question is empty.")
+        raise BadRequest(gettext("The question is empty."))
     if len(cleaned) > QUESTION_LENGTH:
-        raise BadRequest(f"The question is longer than {QUESTION_LENGTH} characters.")
+        raise BadRequest(gettext("The question is longer than %s characters.") % QUESTION_LENGTH)
     return cleaned
 
 
@@ -160,9 +161,9 @@ def checked_filters(user: User, collections: Sequence[str], documents: Sequence[
     """The scope of a question. What the user may not see is refused like what does not exist."""
     slugs, ids = set(collections), set(documents)
     if slugs and Collection.objects.visible_to(user).filter(slug__in=slugs).count() < len(slugs):
-        raise NotFound("There is no such collection.")
+        raise NotFound(gettext("There is no such collection."))
     if ids and Document.objects.visible_to(user).filter(pk__in=ids).count() < len(ids):
-        raise NotFound("There is no such document.")
+        raise NotFound(gettext("There is no such document."))
     return Filters(collections=tuple(collections), documents=tuple(documents))
 
 

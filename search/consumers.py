@@ -10,6 +10,7 @@ from uuid import UUID
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from documents.told import told
 from search import answers
 from search.exceptions import BadRequest, NotFound, SearchError
 from search.log import follow, in_database
@@ -123,6 +124,7 @@ def refusal(error: SearchError, content: Any) -> dict[str, Any]:
     answer = content.get("answer") if isinstance(content, dict) else None
     return {
         **problem(error),
+        "detail": told(str(error)),
         "type": "error",
         "answer": answer if isinstance(answer, str) else None,
         "seq": 0,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from documents.partial import render_part
+from documents.told import told
 from documents.views import signed_in
 from search import answers, conversations, export, replaying
 from search.exceptions import SearchError
@@ -45,7 +46,7 @@ def answer_regenerate(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         return redirect("answer-detail", answers.regenerate(answer=visible_answer(user, pk), user=user).pk)
     except SearchError as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
         return redirect("answer-detail", pk)
 
 
@@ -84,7 +85,7 @@ def answer_replay(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         again = replaying.replay(answer=answer, user=user)
     except SearchError as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
         return redirect("answer-receipt", pk)
     return render(request, "search/replay.html", {"answer": answer, **shown_replay(again)})
 

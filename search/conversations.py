@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from documents.invisible import visible
 from documents.models import Document
@@ -33,7 +34,7 @@ def conversation_for(user: User, pk: UUID | None, question: str) -> Conversation
         return Conversation.objects.create(owner=user, title=" ".join(question.split())[:TITLE_LENGTH])
     found = Conversation.objects.visible_to(user).filter(pk=pk).first()
     if found is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(gettext("There is no such conversation."))
     conversation_touch(conversation=found)
     return found
 
@@ -45,7 +46,7 @@ def conversation_touch(*, conversation: Conversation) -> None:
 def conversation_rename(*, conversation: Conversation, title: str) -> Conversation:
     title = " ".join(title.replace("\x00", " ").split())[:TITLE_LENGTH]
     if not title:
-        raise BadRequest("A conversation needs a title.")
+        raise BadRequest(gettext("A conversation needs a title."))
     conversation.title = title
     conversation.save(update_fields=["title", "updated_at"])
     return conversation

@@ -27,6 +27,7 @@ from django.views.decorators.http import require_GET, require_POST
 from documents.curation import CuratedAdmin, ReadOnlyAdmin, curator
 from documents.downloads import BLOCK, in_thread
 from documents.models import Collection
+from documents.told import told
 from search import golden, golden_files
 from search.exceptions import SearchError
 from search.golden_chart import charts_of
@@ -253,7 +254,7 @@ class GoldenQuestionAdmin(CuratedAdmin):
         try:
             golden.run_enqueue(collection=collection, why=GoldenRun.Why.DEMAND, user=cast(User, request.user))
         except SearchError as error:
-            self.message_user(request, str(error), messages.WARNING)
+            self.message_user(request, told(str(error)), messages.WARNING)
         else:
             self.message_user(request, _("Queued: a worker asks them after the documents that wait."))
         return redirect(EXCHANGE)

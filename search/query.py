@@ -23,6 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from django.utils.translation import gettext
+
 from documents import lexical
 from documents.parsing.registry import NAMES, PARSERS
 from documents.uploads import clean_tags
@@ -96,7 +98,8 @@ class Reading:
         if not re.search(r"\w", value):
             return match[0]
         if match["no"]:
-            raise BadRequest(f'{name}: cannot be excluded. Words and phrases can: -word, -"two words".')
+            text = gettext('%(name)s: cannot be excluded. Words and phrases can: -word, -"two words".')
+            raise BadRequest(text % {"name": name})
         getattr(self, f"_{name}")(value)
         return " "
 
@@ -173,7 +176,8 @@ def bare(value: str) -> str:
 def kind_of(value: str) -> str:
     kind = KINDS.get(value.casefold().removeprefix("."))
     if kind is None:
-        raise BadRequest(f"There is no type “{value[:50]}”. Types: {', '.join(PARSERS)}.")
+        text = gettext("There is no type “%(type)s”. Types: %(types)s.")
+        raise BadRequest(text % {"type": value[:50], "types": ", ".join(PARSERS)})
     return kind
 
 
@@ -187,10 +191,11 @@ def period(value: str) -> tuple[date, date]:
             return first, first + timedelta(days=1)
         return first, date(year + (month in (0, 12)), month % 12 + 1 if month else 1, 1)
     except (ValueError, OverflowError) as error:
-        raise BadRequest(
-            f"“{value[:50]}” is no date. before: and after: take a year, a month or a day: "
+        text = gettext(
+            "“%(value)s” is no date. before: and after: take a year, a month or a day: "
             "2024, 2024-05, 2024-05-31."
-        ) from error
+        )
+        raise BadRequest(text % {"value": value[:50]}) from error
 
 
 def once(*values: str) -> tuple[str, ...]:

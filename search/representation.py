@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from documents.line_boxes import boxes_between
 from documents.models import Chunk, Document
+from documents.told import told
 from search.abstention import said
 from search.exceptions import SearchError
 from search.explanation import shown
@@ -339,6 +340,8 @@ def is_withheld(answer: Answer, reader: User) -> bool:
 def event_json(event: Event) -> JSON:
     """An event as it is sent. ``answer`` is the id in each, so ``done`` has the wording in ``text``."""
     text = {"text": event.payload.get("answer", "")} if event.type == "done" else {}
+    if event.type == "error":
+        text = {"detail": told(str(event.payload.get("detail", "")))}
     return {**event.payload, **text, "type": event.type, "answer": str(event.answer), "seq": event.seq}
 
 

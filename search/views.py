@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from documents.models import Collection
 from documents.partial import render_part
+from documents.told import told
 from documents.views import signed_in
 from search import answers
 from search.answers import QUESTION_LENGTH
@@ -66,7 +67,7 @@ def answer_posted(request: HttpRequest) -> HttpResponse:
             answer = answers.wait(answer_begun(user, form), PATIENCE_SECONDS)
             return redirect("answer-detail", answer.pk)
     except SearchError as error:
-        form.add_error("question", str(error))
+        form.add_error("question", told(str(error)))
     context = {**asked_for(user, request.POST), "form": form}
     return render(request, "search/ask.html", context, status=400)
 

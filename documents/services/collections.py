@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from documents.models import Collection, Membership, Role
 
@@ -74,9 +75,9 @@ def collection_bin(*, collection: Collection) -> Collection:
 def membership_set(*, collection: Collection, user: User, role: str) -> Membership:
     """Make ``user`` a member with ``role``, or change the role."""
     if collection.is_private:
-        raise ValidationError("A private collection has no members.")
+        raise ValidationError(gettext("A private collection has no members."))
     if user.pk == collection.owner_id:
-        raise ValidationError("The owner has every right already.")
+        raise ValidationError(gettext("The owner has every right already."))
     if role not in Role.values:
         raise ValidationError(f"Unknown role: {role}. Roles: {', '.join(Role.values)}.")
     membership, _ = Membership.objects.update_or_create(

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.files.storage import Storage
 from django.db import transaction
+from django.utils.translation import gettext
 
 from documents import progress, vocabulary
 from documents.models import Collection, Deletion, Document
@@ -28,9 +29,9 @@ def collection_delete(*, collection: Collection) -> None:
     What waits in its bin cannot be brought back any more, and goes with it.
     """
     if collection.is_private:
-        raise ValidationError("A private collection cannot be deleted.")
+        raise ValidationError(gettext("A private collection cannot be deleted."))
     if collection.documents.exists():
-        raise ValidationError("This collection still holds documents. Delete or move them first.")
+        raise ValidationError(gettext("This collection still holds documents. Delete or move them first."))
     for document in Document.objects.filter(collection__bin_of=collection):
         document_delete(document=document, user=document.binned_by)
     collection.delete()

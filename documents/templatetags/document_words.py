@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
 from django.utils.translation import get_language_info, gettext_lazy, gettext_noop
 from django.utils.translation import gettext as _
@@ -15,8 +16,10 @@ from documents.parsing.registry import NAMES
 from documents.querysets import CANCELLED
 from documents.reading import PICTURED_KINDS
 from documents.thumbnails import version_of
+from documents.told import told
 
 register = template.Library()
+register.filter("told", told)
 
 #: Without a count, and with one. The browser fills in the same sentences (``words.js``).
 STAGES = {
@@ -32,6 +35,8 @@ STAGES = {
     ),
     Stage.STORING: (gettext_lazy("Storing"), ""),
 }
+#: Those of ``NAMES`` that other languages have words of their own for.
+KINDS = (gettext_noop("Mail"), gettext_noop("Image"), gettext_noop("Text"))
 VERDICTS = {
     Quality.GOOD: gettext_noop("The text was read well."),
     Quality.POOR: gettext_noop("The text was read badly: answers from this document may be wrong."),
@@ -65,7 +70,7 @@ def stage_words(document: Document) -> str:
     if not (counted and document.stage_total):
         return str(plain)
     done = min(max(document.stage_done, 1), document.stage_total)
-    return str(counted).format(done=f"{done:,}", total=f"{document.stage_total:,}")
+    return str(counted).format(done=intcomma(done), total=intcomma(document.stage_total))
 
 
 @register.simple_tag

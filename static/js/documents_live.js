@@ -64,7 +64,7 @@ export function fill(text, numbers) {
 }
 
 function figure(number) {
-  return Number(number || 0).toLocaleString("en");
+  return Number(number || 0).toLocaleString(document.documentElement.lang);
 }
 
 function connect() {

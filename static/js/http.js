@@ -5,8 +5,11 @@ export function csrf() {
   return field ? field.value : "";
 }
 
+/** What the API says is English, but for pages, which show it to people: they say in which language. */
+export const PAGE_LANGUAGE = { "X-Page-Language": document.documentElement.lang };
+
 export async function getJSON(url, signal) {
-  const response = await fetch(url, { headers: { Accept: "application/json" }, signal });
+  const response = await fetch(url, { headers: { Accept: "application/json", ...PAGE_LANGUAGE }, signal });
   if (!response.ok) throw Object.assign(new Error(String(response.status)), { status: response.status });
   return response.json();
 }
@@ -22,5 +25,6 @@ export function problemText(body, fallback) {
 }
 
 export function socketAddress(path) {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return `${scheme}://${location.host}${path}?language=${document.documentElement.lang}`;
 }

@@ -1,7 +1,7 @@
 // One answer's events, each once and in order, whatever the connection does: over the socket with
 // resume, else over server-sent events, else by asking for the stored answer until it is there.
 
-import { csrf, getJSON, problemText, socketAddress } from "./http.js";
+import { PAGE_LANGUAGE, csrf, getJSON, problemText, socketAddress } from "./http.js";
 
 const SOCKET_TRIES = 3;
 const POLL_MS = 2000;
@@ -65,7 +65,7 @@ async function overEvents(state) {
 }
 
 function openEvents(state) {
-  const headers = { Accept: "text/event-stream" };
+  const headers = { Accept: "text/event-stream", ...PAGE_LANGUAGE };
   if (state.answer) {
     return fetch(`/api/v1/answers/${state.answer}/events/`, { headers: { ...headers, "Last-Event-ID": String(state.seq) } });
   }

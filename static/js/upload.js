@@ -1,6 +1,6 @@
 // Uploads with a bar each: choose, drop or paste files and folders, send them three at a time, then follow their reading.
 
-import { csrf, problemText } from "./http.js";
+import { PAGE_LANGUAGE, csrf, problemText } from "./http.js";
 import { RUNNING, fill, refreshList, shownStatus, stageText, statusText, watch } from "./documents_live.js";
 import { chosen, dropped } from "./folders.js";
 import { pasted } from "./paste.js";
@@ -86,6 +86,7 @@ function send(upload) {
   request.open("POST", words.url);
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("Accept", "application/json");
+  request.setRequestHeader("X-Page-Language", PAGE_LANGUAGE["X-Page-Language"]);
   request.upload.onprogress = (event) => {
     const percent = event.lengthComputable ? Math.floor((event.loaded / event.total) * 100) : 0;
     say(upload, "uploading", `${words.textUploading} ${percent} %`, percent);
@@ -240,7 +241,7 @@ function retry(upload) {
 
 /** Ask the portal to stop reading the document, or to read it again; the row then says how that went. */
 async function post(upload, what) {
-  const headers = { "X-CSRFToken": csrf(), Accept: "application/json" };
+  const headers = { "X-CSRFToken": csrf(), Accept: "application/json", ...PAGE_LANGUAGE };
   const response = await fetch(`/api/v1/documents/${upload.id}/${what}/`, { method: "POST", headers }).catch(() => null);
   if (!response?.ok) {
     const reason = response ? problemText(await response.text(), `${response.status}`) : words.textBroken;
