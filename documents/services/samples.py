@@ -21,7 +21,7 @@ def samples_add(*, user: User) -> int:
     """How many are new: those that the collection has already are not added twice. Raises ``StorageFull``."""
     collection = collection_private(user=user)
     added = 0
-    for sample in SAMPLES:
+    for sample in reversed(SAMPLES):  # the first is the newest, so that lists begin with it
         with sample.path.open("rb") as source:
             upload = File(source, name=sample.filename)
             accepted = document_create(
