@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from documents import services, undo
-from documents.answering import answer
+from documents.answering import Tone, answer
 from documents.listing import wanted_by
 from documents.models import Collection, Document
 from documents.services import Outcome
@@ -116,5 +116,5 @@ def told(
         outcome.refused[_("Your role in that collection does not allow it.")] = forbidden
     sentences = [text, *undo.refusals(outcome)] if outcome.done else undo.refusals(outcome)
     address = undo.remember(request, deed) if deed and outcome.done else ""
-    tone = "good" if outcome.done and not outcome.refused else "bad" if outcome.refused else "plain"
+    tone: Tone = "good" if outcome.done and not outcome.refused else "bad" if outcome.refused else "plain"
     return answer(request, " ".join(sentences) or _("There was nothing to do."), tone=tone, undo=address)

@@ -28,7 +28,8 @@ YEAR_SECONDS = 365 * 24 * 60 * 60
 def document_list(request: HttpRequest) -> HttpResponse:
     context = shown(cast(User, request.user), request)
     response = render_part(request, "documents/document_list.html", "documents/_list.html", context)
-    if (view := request.GET.get("view")) == context["wanted"].view:
+    view: str = context["wanted"].view
+    if request.GET.get("view") == view:
         response.set_cookie(VIEW_COOKIE, view, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
     return response
 

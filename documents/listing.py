@@ -35,7 +35,7 @@ FACETS = {
 FILTERS = ("q", *FACETS)
 #: What an address may say of the list; the rest of it is dropped.
 PARAMETERS = (*FILTERS, "sort", "view")
-SORTS = {
+SORTS: dict[str, tuple[Any, Any]] = {
     "added": (gettext_lazy("Date added"), F("created_at")),
     "title": (gettext_lazy("Title"), Lower("title")),
     "date": (gettext_lazy("Date of the document"), F("dated")),
@@ -120,7 +120,7 @@ def query_of(given: QueryDict, **changes: Any) -> str:
 
 def kept(given: QueryDict) -> list[tuple[str, str]]:
     """What stays when other words are written into the box."""
-    return [(name, given[name]) for name in PARAMETERS if name != "q" and given.get(name)]
+    return [(name, str(given[name])) for name in PARAMETERS if name != "q" and given.get(name)]
 
 
 def address(given: QueryDict, **changes: Any) -> str:

@@ -14,7 +14,14 @@ from prometheus_client import REGISTRY
 from documents.integrity import check_integrity
 from documents.integrity.traces import traces_of
 from documents.models import Collection, Document
-from documents.services import collection_create, document_delete, document_update, membership_remove
+from documents.services import (
+    collection_create,
+    document_bin,
+    document_delete,
+    document_unbin,
+    document_update,
+    membership_remove,
+)
 from search import answer_cache, answers, caching, conversations, pipeline, replaying, semantic
 from search.exceptions import GenerationFailed
 from search.generation.fake import FakeGenerator
@@ -223,6 +230,21 @@ def test_who_lost_access_gets_nothing(
     answered(bob)
     membership_remove(collection=collection, user=bob)
     assert answered(bob).abstained
+
+
+def test_what_is_in_the_bin_answers_nothing_and_shows_no_quote(
+    herons: Document, alice: User, bob: User, model: Model
+) -> None:
+    first = answered(bob)
+    document_bin(document=herons, user=alice)
+    shown = answer_json(first, bob)
+    assert {citation["quote"] for citation in shown["citations"]} == {""}
+    assert "Lindqvist" not in str(shown)
+    assert answered(bob).abstained
+    assert answered(alice).abstained
+    document_unbin(document=herons)
+    assert "Lindqvist" in str(answer_json(first, bob))
+    assert not answered(bob).abstained
 
 
 def test_another_scope_is_another_question(
