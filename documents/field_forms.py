@@ -33,7 +33,7 @@ class FieldForm(forms.Form):
     label: ClassVar[Any]
 
     def __init__(self, *args: Any, document: Document, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="field-%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "field-%s", **kwargs})
         self.document, self.user = document, user
         if not self.is_bound:
             self.initial = self.initial_of(document)

@@ -88,8 +88,12 @@ def store(pk: UUID, version: int, space: EmbeddingSpace, new: NewContent) -> Non
         replace_passages(document, space, new)
         finish(document, new)
         document_identify(document=document)
-        read = {"pages": document.page_count, "passages": document.chunk_count}
-        event_record(document=document, kind=EventKind.READ, **read)
+        event_record(
+            document=document,
+            kind=EventKind.READ,
+            pages=document.page_count,
+            passages=document.chunk_count,
+        )
         touch_corpus(document.collection_id)
     progress.announce(document)
 

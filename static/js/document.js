@@ -9,7 +9,7 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
 
 /** After the form the focus is where it came from. */
 let edited = "";
-document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
   const form = detail.elt.closest("[data-field-form]");
   if (form) edited = form.querySelector("[data-field-name]").dataset.fieldName;
 });

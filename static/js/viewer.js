@@ -10,19 +10,20 @@ let zoom = FIT;
 
 // --- Passages: what is pointed at in the text or the list is lit on the picture, and the other way round ----
 
-function light(passage, on) {
-  const reader = passage.closest(".reader");
-  for (const each of reader.querySelectorAll(`[data-chunk="${CSS.escape(passage.dataset.chunk)}"]`)) {
-    each.classList.toggle("is-lit", on);
-  }
+/** It stays lit while it is pointed at or has the focus, wherever it stands. */
+function light(passage) {
+  const all = [...passage.closest(".reader").querySelectorAll(`[data-chunk="${CSS.escape(passage.dataset.chunk)}"]`)];
+  const on = all.some((each) => each.matches(":hover, :focus"));
+  for (const each of all) each.classList.toggle("is-lit", on);
 }
 
 const passageAt = (event) => event.target.closest?.(".reader [data-chunk]");
 
-for (const [name, on] of [["pointerover", true], ["pointerout", false], ["focusin", true], ["focusout", false]]) {
+for (const name of ["pointerover", "pointerout", "focusin", "focusout"]) {
   document.addEventListener(name, (event) => {
     const passage = passageAt(event);
-    if (passage) light(passage, on);
+    // What is pointed at and what has the focus is known once the event is over.
+    if (passage) setTimeout(() => passage.isConnected && light(passage));
   });
 }
 

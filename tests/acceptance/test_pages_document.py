@@ -168,6 +168,7 @@ def test_fields_are_edited_in_place_and_taken_back(opened: Open) -> None:
     page.click("[data-testid=toast-undo]")
     expect(page.locator("#place-tags .tag")).to_have_count(0)
     page.click("[data-testid=edit-details]")
+    expect(page.locator("#field-details")).to_be_focused()
     page.keyboard.type("no colon")
     page.click("[data-testid=field-save]")
     expect(page.locator("[data-testid=field-form] .errorlist")).to_contain_text("is not of the form")
