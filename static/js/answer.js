@@ -173,11 +173,11 @@ function passageAddress(citation) {
 }
 
 async function finish(view, event) {
+  const held = view.article.contains(document.activeElement);
   end(view);
   announce(event.abstained ? words.textAbstained : event.state === "stopped" ? words.textStopped : words.textDone);
   // The stored answer, as the server shows it: the same as after a reload.
   const id = view.article.dataset.answer;
-  const held = view.article.contains(document.activeElement);
   await htmx.ajax("GET", `/ask/${id}/`, { target: view.article, swap: "outerHTML show:none" });
   if (held) field.focus({ preventScroll: true });
   if (document.getElementById("talks-found")) {
