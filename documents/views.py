@@ -158,7 +158,7 @@ def listing(user: User, request: HttpRequest) -> dict[str, Any]:
     if criteria and criteria["collection"]:
         failed = failed.filter(collection__slug=criteria["collection"])
     return {
-        "supported": SUPPORTED,
+        "supported": told(SUPPORTED),
         "passed_over": PASSED_OVER,
         "failed_count": failed.count(),
         "form": form,
