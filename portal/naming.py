@@ -6,7 +6,7 @@ Where a model or a field has a ``verbose_name`` of its own, it stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.db.models import Model
@@ -37,5 +37,5 @@ def names_of(model: type[Model]) -> Iterator[tuple[Any, str, str]]:
         if "verbose_name_plural" not in given:
             yield meta, "verbose_name_plural", f"{name}s"
     for field in (*meta.local_fields, *meta.local_many_to_many):
-        if field._verbose_name is None:
+        if cast(Any, field)._verbose_name is None:
             yield field, "verbose_name", field.name.replace("_", " ")

@@ -29,7 +29,7 @@ def day(when: datetime | None) -> SafeString | str:
 @register.simple_tag
 def near_day(when: datetime | None) -> SafeString | str:
     """“today”, “yesterday”, or the date without its year."""
-    return tagged(when, naturalday(timezone.localtime(when), "MONTH_DAY_FORMAT")) if when else ""
+    return tagged(when, str(naturalday(timezone.localtime(when), "MONTH_DAY_FORMAT"))) if when else ""
 
 
 @register.simple_tag

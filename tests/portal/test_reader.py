@@ -13,9 +13,14 @@ from django.template import Context, Template
 from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.utils import timezone, translation
 
+from documents.consumers import in_words
 from documents.models import Collection, Document
+from documents.progress import snapshot
 from portal.middleware import reader
 from portal.reader import is_page, language_of, zone_of
+from portal.sockets import language_asked
+from search.consumers import refusal
+from search.exceptions import NotFound, TooManyAnswers
 
 WHEN = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 
@@ -126,6 +131,18 @@ def test_a_page_may_ask_the_api_in_its_language(german: Client, failed: Document
     assert "ist kein Datum" in bad["detail"]
     odd = german.get(f"/api/v1/documents/{failed.pk}/", headers={"X-Page-Language": "xx"}).json()
     assert odd["reason"] == "This PDF has no pages."
+
+
+def test_a_socket_of_a_page_says_its_language_in_its_address(failed: Document) -> None:
+    assert language_asked({"query_string": b"language=de"}) == "de"
+    assert language_asked({"query_string": b"language=../x"}) == "en"
+    assert language_asked({}) == "en"
+    with translation.override("de"):
+        news = in_words(snapshot(failed))
+        assert news["reason"] == "Dieses PDF hat keine Seiten."
+        assert refusal(NotFound("Gone."), {})["detail"] == "Gone."
+        assert refusal(TooManyAnswers(), {})["detail"].startswith("Gerade werden zu viele Fragen")
+    assert in_words({"id": "1", "status": "deleted"}) == {"id": "1", "status": "deleted"}
 
 
 def test_the_page_about_the_api_is_a_page(german: Client) -> None:
