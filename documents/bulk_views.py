@@ -54,18 +54,20 @@ def as_uuid(text: str) -> UUID | None:
 
 
 def tag(request: HttpRequest, user: User, documents: list[Document], forbidden: int) -> HttpResponse:
-    return tagged(request, documents, forbidden, on=True)
+    return tagged(request, user, documents, forbidden, on=True)
 
 
 def untag(request: HttpRequest, user: User, documents: list[Document], forbidden: int) -> HttpResponse:
-    return tagged(request, documents, forbidden, on=False)
+    return tagged(request, user, documents, forbidden, on=False)
 
 
-def tagged(request: HttpRequest, documents: list[Document], forbidden: int, *, on: bool) -> HttpResponse:
+def tagged(
+    request: HttpRequest, user: User, documents: list[Document], forbidden: int, *, on: bool
+) -> HttpResponse:
     tags = clean_tags([request.POST.get("tag", "")])
     if not tags:
         return answer(request, _("Write the tag first."), tone="bad")
-    outcome = services.documents_tag(documents=documents, tag=tags[0], on=on)
+    outcome = services.documents_tag(documents=documents, tag=tags[0], on=on, user=user)
     count = len(outcome.done)
     text = (
         ngettext("%(n)s document tagged “%(tag)s”.", "%(n)s documents tagged “%(tag)s”.", count)
@@ -82,7 +84,7 @@ def move(request: HttpRequest, user: User, documents: list[Document], forbidden:
     if collection is None:
         return answer(request, _("Choose a collection that you may add to."), tone="bad")
     former = {document.pk: document.collection_id for document in documents}
-    outcome = services.documents_move(documents=documents, collection=collection)
+    outcome = services.documents_move(documents=documents, collection=collection, user=user)
     homes: dict[int, list[UUID]] = defaultdict(list)
     for pk in outcome.done:
         homes[former[pk]].append(pk)
@@ -92,7 +94,7 @@ def move(request: HttpRequest, user: User, documents: list[Document], forbidden:
 
 
 def reindex(request: HttpRequest, user: User, documents: list[Document], forbidden: int) -> HttpResponse:
-    outcome = services.documents_reindex(documents=documents)
+    outcome = services.documents_reindex(documents=documents, user=user)
     count = len(outcome.done)
     text = ngettext("%(n)s document is read again.", "%(n)s documents are read again.", count)
     return told(request, text % {"n": count}, outcome, forbidden)

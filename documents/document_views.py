@@ -26,6 +26,7 @@ from documents.models import GIVEN, Collection, Document
 from documents.partial import render_part, wants_part
 from documents.reading import PICTURED_KINDS, natural, open_place, place_from_query
 from documents.similar import TookTooLong, similar_documents
+from documents.told import told
 from documents.views import editable_document, links_of, signed_in, visible_document
 
 #: Pages in one part of the strip.
@@ -146,7 +147,7 @@ def document_replace(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         accepted = services.document_replace_file(document=document, upload=upload, user=user)
     except DocumentError as error:
-        messages.error(request, f"{upload.name}: {error}")
+        messages.error(request, f"{upload.name}: {told(str(error))}")
         return redirect(document)
     same = _("This is the same file as before. Nothing was changed.")
     messages.success(request, same if accepted.duplicate else _("Replaced. The new file is read now."))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
+from django.db.models import F, Func, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from documents import services
@@ -17,12 +18,12 @@ from documents.exceptions import AlreadyThere
 from documents.forms import collection_label, readable_title, split_tags
 from documents.models import TITLE_LENGTH, Collection, Document
 from documents.templatetags.document_words import language_name
-from documents.views import tags_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 DETAILS = 30
+SUGGESTED_TAGS = 200
 NAME_LENGTH, VALUE_LENGTH = 60, 500
 
 
@@ -220,3 +221,9 @@ def applied(form: FieldForm) -> bool:
         form.add_error(form.name, str(error))
         return False
     return True
+
+
+def tags_of(documents: QuerySet[Document]) -> list[str]:
+    """Tags in use, to choose from."""
+    named = documents.order_by().annotate(tag=Func(F("tags"), function="unnest"))
+    return list(named.values_list("tag", flat=True).distinct().order_by("tag")[:SUGGESTED_TAGS])

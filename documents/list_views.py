@@ -17,6 +17,7 @@ from documents.models import Collection, Document
 from documents.parsing.registry import SUPPORTED
 from documents.partial import render_part
 from documents.saved_views import saved_query, tabs_of
+from documents.told import told
 
 #: Table or grid, as it was chosen last.
 VIEW_COOKIE = "documents_view"
@@ -44,7 +45,7 @@ def shown(user: User, request: HttpRequest) -> dict[str, Any]:
     counts = listing.counts_of(documents, wanted, writable)
     page = listing.page_of(documents, wanted, counts.total, given.get("page"))
     return {
-        "supported": SUPPORTED,
+        "supported": told(SUPPORTED),
         "passed_over": PASSED_OVER,
         "wanted": wanted,
         "query": listing.query_of(given),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from documents import services
 from documents.exceptions import StorageFull
+from documents.told import told
 from documents.views import signed_in
 
 
@@ -22,7 +23,7 @@ def samples_add(request: HttpRequest) -> HttpResponse:
     try:
         added = services.samples_add(user=signed_in(request))
     except StorageFull as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
         return redirect("home")
     text = ngettext("%(count)s sample document was added.", "%(count)s sample documents were added.", added)
     said = text % {"count": added} if added else _("The sample documents are here already.")

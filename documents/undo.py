@@ -17,6 +17,7 @@ from documents import services
 from documents.answering import answer
 from documents.models import Collection, Document
 from documents.services import Outcome
+from documents.told import told as reasoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,7 +69,7 @@ def told(outcome: Outcome) -> str:
 
 def refusals(outcome: Outcome) -> list[str]:
     return [
-        _("%(n)s not: %(reason)s") % {"n": count, "reason": reason}
+        _("%(n)s not: %(reason)s") % {"n": count, "reason": reasoned(reason)}
         for reason, count in outcome.refused.items()
     ]
 
@@ -98,13 +99,13 @@ def moved_back(deed: Mapping[str, Any], user: User) -> Outcome:
             total.refused[_("You may not add to that collection any more.")] = len(found)
             continue
         documents = Document.objects.writable_by(user).filter(pk__in=found)
-        total = total.with_(services.documents_move(documents=documents, collection=collection))
+        total = total.with_(services.documents_move(documents=documents, collection=collection, user=user))
     return total
 
 
 def tagged_back(deed: Mapping[str, Any], user: User) -> Outcome:
     documents = Document.objects.writable_by(user).filter(pk__in=deed["documents"])
-    return services.documents_tag(documents=documents, tag=deed["tag"], on=not deed["on"])
+    return services.documents_tag(documents=documents, tag=deed["tag"], on=not deed["on"], user=user)
 
 
 TAKEN_BACK = {"delete": brought_back, "move": moved_back, "tag": tagged_back}

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from documents.exceptions import DocumentError
 from documents.models import Collection, Document
 from documents.partial import render_part
+from documents.told import told
 from documents.views import signed_in
 from search import pipeline
 from search.exceptions import SearchError
@@ -82,7 +83,7 @@ def found(form: SearchForm, user: User, given: QueryDict) -> dict[str, Any]:
         result = pipeline.search(request=wanted, user=user)
         facets = facets_of(wanted, user)
     except SearchError as error:
-        return {"error": str(error)}
+        return {"error": told(str(error))}
     is_full = len(result.hits) == wanted.limit < LARGEST_LIMIT
     return {
         "result": result,
@@ -111,7 +112,7 @@ def stages_of(form: SearchForm, user: User) -> dict[str, Any]:
         explained = pipeline.search(request=replace(wanted, explain=True), user=user)
         return {"explained": shown_stages(explained, user)}
     except SearchError as error:
-        return {"error": str(error)}
+        return {"error": told(str(error))}
 
 
 def followed(form: WhyForm, user: User) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def followed(form: WhyForm, user: User) -> dict[str, Any]:
         person = searcher(user, document, form.cleaned_data["as"])
         trace = why(request=wanted, document=document, user=person, asked_by=user)
     except (SearchError, DocumentError) as error:
-        return {"error": str(error), "document": document}
+        return {"error": told(str(error)), "document": document}
     return {"document": document, **shown_trace(trace)}
 
 

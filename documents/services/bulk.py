@@ -47,32 +47,32 @@ def each(documents: Iterable[Document], change: Callable[[Document], bool]) -> O
     return outcome
 
 
-def documents_tag(*, documents: Iterable[Document], tag: str, on: bool) -> Outcome:
+def documents_tag(*, documents: Iterable[Document], tag: str, on: bool, user: User | None) -> Outcome:
     """Put ``tag`` (folded as it is stored) on each, or take it off."""
 
     def change(document: Document) -> bool:
         if (tag in document.tags) == on:
             return False
         tags = [*document.tags, tag] if on else [kept for kept in document.tags if kept != tag]
-        document_update(document=document, tags=tags)
+        document_update(document=document, user=user, tags=tags)
         return True
 
     return each(documents, change)
 
 
-def documents_move(*, documents: Iterable[Document], collection: Collection) -> Outcome:
+def documents_move(*, documents: Iterable[Document], collection: Collection, user: User | None) -> Outcome:
     def change(document: Document) -> bool:
         if document.collection_id == collection.pk:
             return False
-        document_update(document=document, collection=collection)
+        document_update(document=document, user=user, collection=collection)
         return True
 
     return each(documents, change)
 
 
-def documents_reindex(*, documents: Iterable[Document]) -> Outcome:
+def documents_reindex(*, documents: Iterable[Document], user: User | None) -> Outcome:
     def change(document: Document) -> bool:
-        document_reindex(document=document)
+        document_reindex(document=document, user=user)
         return True
 
     return each(documents, change)
