@@ -33,11 +33,22 @@ def screens(world: World) -> list[Screen]:
         Screen("not-found-signed-out", "/nowhere/", who="", status=404),
         Screen("home", "/"),
         Screen("home-empty", "/", who="charlie"),
+        Screen("keys", "/", then=show_keys),
+        Screen("account-menu", "/", then=open_account_menu),
         Screen("documents", "/documents/"),
         Screen("documents-empty", "/documents/", who="charlie"),
         Screen("documents-none-match", "/documents/?q=zeppelin"),
         Screen("documents-many", "/documents/", who="dora"),
+        Screen("documents-grid", "/documents/?view=grid"),
+        Screen("documents-many-grid", "/documents/?view=grid&tag=board&page=3", who="dora"),
+        Screen("documents-chosen", "/documents/?view=table", then=choose_documents),
+        Screen("documents-tagged", "/documents/?view=table", then=tag_chosen),
+        Screen("documents-as-member", "/documents/", who="bob"),
         Screen("document-pictured", world.report),
+        Screen("document-find", f"{world.report}?find=crane"),
+        Screen("document-field", world.report, then=edit_title),
+        Screen("document-similar", f"{world.report}similar/"),
+        Screen("document-history", f"{world.report}history/"),
         Screen("document-text", world.notes),
         Screen("document-failed", world.broken),
         Screen("document-long-title", world.long),
@@ -47,6 +58,7 @@ def screens(world: World) -> list[Screen]:
         Screen("not-found", missing, status=404),
         Screen("search-start", "/search/"),
         Screen("search-results", "/search/?q=crane+service"),
+        Screen("search-keys", "/search/?q=crane", then=walk_results),
         Screen("search-nothing", "/search/?q=zzyzx+qwv&mode=keyword"),
         Screen("search-empty-portal", "/search/?q=crane", who="charlie"),
         Screen("why", f"/search/why/?q=crane&document={world.notes.split('/')[2]}"),
@@ -62,7 +74,10 @@ def screens(world: World) -> list[Screen]:
         Screen("collections", "/collections/"),
         Screen("collection", "/collections/harbour-works/"),
         Screen("collection-as-member", "/collections/harbour-works/", who="bob"),
+        Screen("collection-as-stranger", "/collections/harbour-works/", who="charlie", status=404),
+        Screen("collections-empty", "/collections/", who="charlie"),
         Screen("account", "/account/"),
+        Screen("account-token", "/account/", who="bob", then=make_token),
         Screen("password", "/account/password/"),
         Screen("api-docs", "/api/v1/docs/"),
         Screen("admin-dashboard", "/admin/", who="admin"),
@@ -75,6 +90,43 @@ def wrong_password(page: Any) -> None:
     page.fill("input[name=password]", "not-this-one")
     page.press("input[name=password]", "Enter")
     page.wait_for_selector("[role=alert], .errorlist, .note-bad")
+
+
+def show_keys(page: Any) -> None:
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+
+
+def open_account_menu(page: Any) -> None:
+    page.click("[data-testid=account-menu]")
+
+
+def choose_documents(page: Any) -> None:
+    for box in page.locator("[data-testid=document-row] input[type=checkbox]").all()[:2]:
+        box.check()
+
+
+def tag_chosen(page: Any) -> None:
+    choose_documents(page)
+    page.fill("[data-testid=bulk] input[name=tag]", "seen")
+    page.click("[data-testid=bulk-tag]")
+    page.wait_for_selector("[data-testid=toast]")
+
+
+def edit_title(page: Any) -> None:
+    page.locator("[data-testid=edit-title]").first.click()
+    page.wait_for_selector("input[name=title]")
+
+
+def walk_results(page: Any) -> None:
+    page.locator("h1, main").first.click()
+    page.keyboard.press("j")
+
+
+def make_token(page: Any) -> None:
+    page.fill("input[name=name]", "reports")
+    page.press("input[name=name]", "Enter")
+    page.wait_for_selector(".secret")
 
 
 def open_passage(page: Any) -> None:
