@@ -88,22 +88,22 @@ class Finding:
 
 
 def find(words: str, pages: Iterable[tuple[int, str]]) -> Finding:
-    """``pages`` are read once, and once more where the words stand nowhere together."""
+    """``pages`` are looked through once, and once more where the words stand nowhere together."""
     words = " ".join(words.split())[:LONGEST]
     if not fold(words).strip():
         return Finding(words)
-    texts = [(number, text) for number, text in pages if text]
+    texts = [(number, text, fold(text)) for number, text in pages if text]
     found = gathered(words, texts, apart=False)
     return found if found.counts or " " not in words else gathered(words, texts, apart=True)
 
 
-def gathered(words: str, texts: Sequence[tuple[int, str]], *, apart: bool) -> Finding:
+def gathered(words: str, texts: Sequence[tuple[int, str, str]], *, apart: bool) -> Finding:
     pattern = pattern_of(words, apart=apart)
     counts: dict[int, int] = {}
     places: list[Found] = []
-    for number, text in texts:
-        # Folding is quick, finding out where that was in the text is not: only for what is shown.
-        count = sum(1 for _ in pattern.finditer(fold(text)))
+    for number, text, folded in texts:
+        # Where that was in the text takes longer to find out: only for what is shown.
+        count = sum(1 for _ in pattern.finditer(folded))
         if count:
             counts[number] = count
             places += shown(number, text, pattern, MOST_SHOWN - len(places))
