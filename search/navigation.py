@@ -63,7 +63,8 @@ def address(given: QueryDict, page: str = "search", **changes: Any) -> str:
 
 def kept_fields(given: QueryDict) -> list[tuple[str, str]]:
     """For a form that asks about the search as a whole: its parameters as hidden fields."""
-    return [(name, given[name]) for name in PARAMETERS if given.get(name) and name != "document"]
+    values = [(name, given.get(name, "")) for name in PARAMETERS if name != "document"]
+    return [(name, value) for name, value in values if value]
 
 
 def ways_out(given: QueryDict) -> list[Chip]:
