@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, start_portal
-from tests.acceptance.screens import THEMES, WIDTHS, Looker, screens
+from tests.acceptance.screens import HEIGHT, THEMES, WIDTHS, Looker, screens
 from tests.acceptance.world import furnish
 
 FOLDER = ROOT / "screenshots"
@@ -42,8 +42,10 @@ def photograph(looker: Looker, wanted: list[str]) -> None:
         if wanted and screen.name not in wanted:
             continue
         for theme in THEMES:
-            for width in WIDTHS:
-                with looker.looking(screen, theme, width) as page:
+            with looker.looking(screen, theme, WIDTHS[-1]) as page:
+                for width in reversed(WIDTHS):
+                    page.set_viewport_size({"width": width, "height": HEIGHT})
+                    page.wait_for_timeout(200)
                     path = FOLDER / f"{screen.name}-{theme}-{width}.png"
                     page.screenshot(path=path, full_page=True)
         print(screen.name, flush=True)
