@@ -19,8 +19,11 @@ def answer(request: HttpRequest, text: str = "", *, tone: Tone = "good", undo: s
     ``undo`` is the address that takes back what was done.
     """
     if "HX-Request" in request.headers:
-        toast = {"text": text, "tone": tone, **({"undo": {"url": undo, "fields": {}}} if undo else {})}
-        news: dict[str, Any] = {"documents:changed": {}, **({"toast": toast} if text else {})}
+        way_back = {"undo": {"url": undo, "fields": {}}} if undo else {}
+        # On the body: the row that asked may be gone from the page before the answer comes.
+        news: dict[str, Any] = {"documents:changed": {"target": "body"}}
+        if text:
+            news["toast"] = {"text": text, "tone": tone, "target": "body", **way_back}
         return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(news)})
     if text:
         level = messages.ERROR if tone == "bad" else messages.SUCCESS

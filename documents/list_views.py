@@ -53,6 +53,7 @@ def shown(user: User, request: HttpRequest) -> dict[str, Any]:
         "at_once": MOST,
         "collections": collections,
         "writable": writable,
+        "selectable": any(document.collection_id in writable for document in page),
         "has_private": any(collection.is_private for collection in collections),
         "page": page,
         "page_links": listing.page_links(page, given),

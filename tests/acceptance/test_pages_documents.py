@@ -162,7 +162,9 @@ def test_one_is_deleted_from_its_menu_and_from_its_page(opened: Any) -> None:
     expect(page.locator(".messages")).to_contain_text("Undone for 1 document.")
 
 
-def test_a_viewer_changes_nothing_and_a_stranger_sees_nothing(opened: Any, shipyard: list[str]) -> None:
+def test_a_viewer_changes_nothing_and_a_stranger_sees_nothing(
+    opened: Any, portal: Portal, shipyard: list[str]
+) -> None:
     page = opened("bob")
     expect(page.locator(LINK)).to_have_count(5)
     for name in ("select", "select-page", "row-menu"):
@@ -170,7 +172,7 @@ def test_a_viewer_changes_nothing_and_a_stranger_sees_nothing(opened: Any, shipy
     page = opened("charlie")
     expect(page.locator(LINK)).to_have_count(0)
     expect(page.locator("[data-testid=empty]")).to_be_visible()
-    assert page.request.get(f"/documents/{shipyard[-1]}/thumbnail/").status == 404
+    assert page.request.get(f"{portal.address}/documents/{shipyard[-1]}/thumbnail/").status == 404
 
 
 PASTE = """(text) => {

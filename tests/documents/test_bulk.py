@@ -51,12 +51,17 @@ def act(client: Client, action: str, documents: list[Document], **given: Any) ->
     assert response.status_code == 204
     news: dict[str, Any] = json.loads(response["HX-Trigger"])
     assert "documents:changed" in news
-    return dict(news["toast"])
+    return without_target(news["toast"])
+
+
+def without_target(toast: dict[str, Any]) -> dict[str, Any]:
+    assert toast.pop("target") == "body"
+    return toast
 
 
 def take_back(client: Client, toast: dict[str, Any]) -> dict[str, Any]:
     response = client.post(toast["undo"]["url"], headers={"HX-Request": "true"})
-    return dict(json.loads(response["HX-Trigger"])["toast"])
+    return without_target(json.loads(response["HX-Trigger"])["toast"])
 
 
 def seen(user: User) -> int:

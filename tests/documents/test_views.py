@@ -316,14 +316,12 @@ def test_of_htmx_an_action_only_renews_the_list(
 ) -> None:
     document = upload(collection, "Words.")
     client = browser(alice)
-    steps = [
-        (reverse("document-cancel", args=[document.pk]), Status.FAILED, {"documents:changed": {}}),
-        (reverse("document-retry", args=[document.pk]), Status.QUEUED, {"documents:changed": {}}),
-        (
-            reverse("documents-retry"),
-            Status.QUEUED,
-            {"documents:changed": {}, "toast": {"text": "0 documents are tried again.", "tone": "good"}},
-        ),
+    changed = {"documents:changed": {"target": "body"}}
+    toast = {"text": "0 documents are tried again.", "tone": "good", "target": "body"}
+    steps: list[tuple[str, str, dict[str, Any]]] = [
+        (reverse("document-cancel", args=[document.pk]), Status.FAILED, changed),
+        (reverse("document-retry", args=[document.pk]), Status.QUEUED, changed),
+        (reverse("documents-retry"), Status.QUEUED, {**changed, "toast": toast}),
     ]
     for address, status, news in steps:
         answer = client.post(address, {"next": LIST}, headers={"HX-Request": "true"})
