@@ -43,7 +43,7 @@ class Dashboard:
 
 def dashboard_for(user: User) -> Dashboard:
     """Of the collections that ``user`` manages; of all for a superuser."""
-    everything = Collection.objects.all()
+    everything = Collection.objects.but_bins()
     collections = everything if user.is_superuser else everything.manageable_by(user)
     documents = Document.objects.filter(collection__in=collections.values("pk"))
     audit = last_audit()

@@ -99,7 +99,7 @@ class Bars:
 
 def find_or_create(slug: str, username: str | None, stderr: OutputWrapper) -> Collection:
     """The collection of that slug. A new one is told of: the slug may have been a slip."""
-    found = Collection.objects.filter(slug=slug).select_related("owner").first()
+    found = Collection.objects.but_bins().filter(slug=slug).select_related("owner").first()
     if found:
         return found
     owner = find_user(username) or get_user_model().objects.filter(is_superuser=True).order_by("pk").first()
