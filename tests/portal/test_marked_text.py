@@ -13,13 +13,13 @@ TEMPLATES = settings.BASE_DIR / "templates"
 SCRIPTS = settings.BASE_DIR / "static" / "js"
 #: What is the same in every language.
 ALLOWED = {
-    *("API", "OpenAPI 3.1", "JSON", "Markdown", "ms", "p.", "MRR"),
+    *("API", "OpenAPI 3.1", "JSON", "Markdown", "ms", "p.", "MRR", "z", "Esc"),
     *("title:", "tag:", "type:pdf", "after:2022 before:2024-05"),
 }
 SHOWN = {"aria-label", "title", "placeholder", "alt", "aria-description", "label", "summary"}
 BLOCK = re.compile(
     r"{%\s*blocktranslate\b.*?{%\s*endblocktranslate\s*%}|{%\s*comment\b.*?endcomment\s*%}"
-    r"|{%\s*block \w+_class\s*%}.*?{%\s*endblock\s*%}",
+    r"|{%\s*block (?:\w+_class|coltype)\s*%}.*?{%\s*endblock\s*%}",
     re.S,
 )
 TAG = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}", re.S)
