@@ -45,6 +45,7 @@ def photograph(looker: Looker, wanted: list[str]) -> None:
             with looker.looking(screen, theme, WIDTHS[-1]) as page:
                 for width in reversed(WIDTHS):
                     page.set_viewport_size({"width": width, "height": HEIGHT})
+                    page.evaluate("scrollTo(0, 0)")
                     page.wait_for_timeout(200)
                     path = FOLDER / f"{screen.name}-{theme}-{width}.png"
                     page.screenshot(path=path, full_page=True)
