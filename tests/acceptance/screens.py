@@ -119,7 +119,7 @@ def edit_title(page: Any) -> None:
 
 
 def walk_results(page: Any) -> None:
-    page.locator("h1, main").first.click()
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("j")
 
 
@@ -154,7 +154,7 @@ class Looker:
         assert answer.status == screen.status, f"{screen.name}: {answer.status}"
         if screen.then:
             screen.then(page)
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function("!document.querySelector('.htmx-request')")
         yield page
         context.close()
 

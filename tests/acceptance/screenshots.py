@@ -43,6 +43,7 @@ def photograph(looker: Looker, wanted: list[str]) -> None:
             continue
         for theme in THEMES:
             with looker.looking(screen, theme, WIDTHS[-1]) as page:
+                page.wait_for_load_state("networkidle")
                 for width in reversed(WIDTHS):
                     page.set_viewport_size({"width": width, "height": HEIGHT})
                     page.evaluate("scrollTo(0, 0)")
