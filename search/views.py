@@ -31,8 +31,6 @@ CONVERSATIONS = 40
 PATIENCE_SECONDS = 3.0
 
 
-@require_safe
-@login_required
 def ask(request: HttpRequest) -> HttpResponse:
     """The empty page to ask on; a POST answers without JavaScript: it waits, then shows the answer."""
     return answer_posted(request) if request.method == "POST" else ask_page(request)

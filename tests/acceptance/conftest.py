@@ -176,8 +176,9 @@ def servers_in(folder: str) -> list[str]:
     return [line for line in found.stdout.splitlines() if re.search(rf"-D {re.escape(folder)}", line)]
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Started once for a module: it takes seconds. Not for longer: its thread has no ORM meanwhile."""
     if CHROMIUM is None:
         pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright
@@ -186,3 +187,11 @@ def browser() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """For contexts of the test's own, which are closed behind it."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, start_portal
+from tests.acceptance.conftest import start_portal
 from tests.acceptance.screens import THEMES, WIDTHS, Looker, Screen, screens
 from tests.acceptance.world import furnish
 
@@ -34,16 +34,10 @@ PASSED_OVER = ("Attribute “hx-", "Bad value “dialog” for attribute “meth
 
 
 @pytest.fixture(scope="module")
-def looker() -> Iterator[Looker]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder, sync_playwright() as playwright:
+def looker(chromium: Any) -> Iterator[Looker]:
+    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder:
         portal = start_portal(Path(folder) / "data")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield Looker(browser, furnish(portal))
-        browser.close()
+        yield Looker(chromium, furnish(portal))
         portal.stop()
 
 

@@ -303,7 +303,7 @@ def test_a_file_is_replaced(browser: SignIn, alice: User, collection: Collection
     assert "new.txt: Another document of this collection has exactly this content." in said(
         b"Words of another document."
     )
-    assert f"{SUPPORTED}</p>" in said(bytes(range(256)) * 8), "it stands nowhere else on this page"
+    assert f"{SUPPORTED}</span>" in said(bytes(range(256)) * 8), "it stands nowhere else on this page"
     document.refresh_from_db()
     assert (document.content_version, document.filename != "new.txt") == (1, True)
     assert "Replaced. The new file is read now." in said(b"The new words.")
@@ -339,7 +339,7 @@ def test_the_list_of_formats_is_not_repeated_for_each_refused_file(
     given = {"file": files, "collection": "research"}
     page = browser(alice).post("/documents/upload/", given, follow=True).content.decode()
     assert page.count('note note-bad">one.bin: ') == page.count('note note-bad">two.bin: ') == 1
-    assert page.count(f"{SUPPORTED}</p>") == 1
+    assert page.count(f"{SUPPORTED}</span>") == 1
 
 
 def test_a_cancelled_document_is_no_failure_to_look_at(

@@ -182,7 +182,7 @@ def test_faults_have_a_page_that_needs_nothing(
 
     client = signed_in(alice, raise_request_exception=False)
     client.cookies["theme"] = "dark"
-    monkeypatch.setattr("documents.views.listing", broken)
+    monkeypatch.setattr("documents.list_views.shown", broken)
     answer = client.get("/documents/?q=ferry&page=2")
     page = answer.content.decode()
     assert answer.status_code == status

@@ -127,7 +127,7 @@ def test_a_lost_database_on_a_page_is_503(monkeypatch: pytest.MonkeyPatch, alice
     def broken(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr("documents.views.listing", broken)
+    monkeypatch.setattr("documents.list_views.shown", broken)
     client = Client(raise_request_exception=False)
     client.force_login(alice)
     response = client.get("/documents/")
