@@ -35,10 +35,10 @@ def screens(world: World) -> list[Screen]:
         Screen("home-empty", "/", who="charlie"),
         Screen("keys", "/", then=show_keys),
         Screen("account-menu", "/", then=open_account_menu),
-        Screen("documents", "/documents/"),
+        Screen("documents", "/documents/?view=table"),
         Screen("documents-empty", "/documents/", who="charlie"),
         Screen("documents-none-match", "/documents/?q=zeppelin"),
-        Screen("documents-many", "/documents/", who="dora"),
+        Screen("documents-many", "/documents/?view=table", who="dora"),
         Screen("documents-grid", "/documents/?view=grid"),
         Screen("documents-many-grid", "/documents/?view=grid&tag=board&page=3", who="dora"),
         Screen("documents-chosen", "/documents/?view=table", then=choose_documents),
@@ -111,6 +111,7 @@ def tag_chosen(page: Any) -> None:
     page.fill("[data-testid=bulk] input[name=tag]", "seen")
     page.click("[data-testid=bulk-tag]")
     page.wait_for_selector("[data-testid=toast]")
+    page.wait_for_load_state("networkidle")
 
 
 def edit_title(page: Any) -> None:
@@ -135,40 +136,41 @@ def open_passage(page: Any) -> None:
 
 
 class Looker:
-    """Opens screens in one browser, with a signed-in context for each person and theme."""
+    """Opens screens in one browser, in one signed-in context for each person."""
 
     def __init__(self, browser: Any, world: World) -> None:
         self.browser, self.world = browser, world
-        self.cookies: dict[str, list[dict[str, Any]]] = {}
+        self.contexts: dict[str, Any] = {}
 
     @contextmanager
-    def looking(self, screen: Screen, theme: str, width: int) -> Iterator[Any]:
-        """The page in its state, settled."""
-        size = {"width": width, "height": HEIGHT}
-        context = self.browser.new_context(
-            viewport=size, color_scheme=theme, locale="en-GB", reduced_motion="reduce"
-        )
-        context.add_cookies(self.signed_in(screen.who))
-        page = context.new_page()
+    def looking(self, screen: Screen, width: int) -> Iterator[Any]:
+        """The page in its state, settled, in the light theme."""
+        page = self.context(screen.who).new_page()
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         answer = page.goto(self.world.portal.address + screen.path, wait_until="load")
         assert answer.status == screen.status, f"{screen.name}: {answer.status}"
         if screen.then:
             screen.then(page)
-        page.wait_for_function("!document.querySelector('.htmx-request')")
+        page.wait_for_selector(".htmx-request", state="detached")
         yield page
-        context.close()
+        page.close()
 
-    def signed_in(self, who: str) -> list[dict[str, Any]]:
-        if who and who not in self.cookies:
-            portal = self.world.portal
-            password = portal.environment["ADMIN_PASSWORD"] if who == "admin" else PASSWORD
-            context = self.browser.new_context()
-            page = context.new_page()
-            page.goto(f"{portal.address}/login/")
-            page.fill("input[name=username]", who)
-            page.fill("input[name=password]", password)
-            page.press("input[name=password]", "Enter")
-            page.wait_for_url(lambda url: "login" not in url)
-            self.cookies[who] = context.cookies()
-            context.close()
-        return self.cookies.get(who, [])
+    def context(self, who: str) -> Any:
+        if who not in self.contexts:
+            self.contexts[who] = self.browser.new_context(
+                color_scheme="light", locale="en-GB", reduced_motion="reduce"
+            )
+            if who:
+                self.sign_in(self.contexts[who], who)
+        return self.contexts[who]
+
+    def sign_in(self, context: Any, who: str) -> None:
+        portal = self.world.portal
+        page = context.new_page()
+        page.goto(f"{portal.address}/login/")
+        page.fill("input[name=username]", who)
+        password = portal.environment["ADMIN_PASSWORD"] if who == "admin" else PASSWORD
+        page.fill("input[name=password]", password)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url(lambda url: "login" not in url)
+        page.close()

@@ -41,9 +41,10 @@ def photograph(looker: Looker, wanted: list[str]) -> None:
     for screen in screens(looker.world):
         if wanted and screen.name not in wanted:
             continue
-        for theme in THEMES:
-            with looker.looking(screen, theme, WIDTHS[-1]) as page:
-                page.wait_for_load_state("networkidle")
+        with looker.looking(screen, WIDTHS[-1]) as page:
+            page.wait_for_load_state("networkidle")
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
                 for width in reversed(WIDTHS):
                     page.set_viewport_size({"width": width, "height": HEIGHT})
                     page.evaluate("scrollTo(0, 0)")

@@ -34,7 +34,7 @@ def documents(portal: Portal, browser: Any) -> Callable[..., Any]:
     return opened
 
 
-def long_text(subject: str, paragraphs: int = 400) -> str:
+def long_text(subject: str, paragraphs: int = 250) -> str:
     return "\n\n".join(
         f"Paragraph {n} tells of {subject} {n}. It carries {n} tonnes in a year. " * 6
         for n in range(paragraphs)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, Portal, free_port, wait_for
+from tests.acceptance.conftest import ROOT, Portal, free_port, wait_for
 from tests.acceptance.test_main_job import sign_in
 from tests.search.injections import AWAY, ELSEWHERE, HIDDEN, Injection, injections, tags
 from tests.search.language_model import Model
@@ -172,18 +172,11 @@ def rows(client: httpx.Client) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def context(portal: Portal) -> Iterator[Any]:
+def context(portal: Portal, chromium: Any) -> Any:
     """A browser that is signed in."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        made = running.new_context(locale="en-GB")
-        sign_in(made.new_page(), portal)
-        yield made
-        running.close()
+    made = chromium.new_context(locale="en-GB")
+    sign_in(made.new_page(), portal)
+    return made
 
 
 @pytest.fixture

@@ -296,9 +296,9 @@ def test_a_file_with_a_line_that_docutils_refuses_is_read_as_plain_text(tmp_path
 
 def test_a_file_full_of_errors_is_read_as_plain_text_within_seconds(tmp_path: Path) -> None:
     started = time.process_time()
-    pages = parsed(tmp_path, "*a\n" * 50_000).pages
-    assert sum(page.text.count("*a") for page in pages) == 50_000
-    assert time.process_time() - started < 15
+    pages = parsed(tmp_path, "*a\n" * 20_000).pages
+    assert sum(page.text.count("*a") for page in pages) == 20_000
+    assert time.process_time() - started < 10
 
 
 def test_no_word_of_a_file_with_random_faults_vanishes(tmp_path: Path) -> None:
