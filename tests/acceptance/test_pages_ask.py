@@ -5,8 +5,8 @@ The language model says a few words and then waits, so that every test meets an 
 
 from __future__ import annotations
 
-import tempfile
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
