@@ -20,8 +20,8 @@ document.body.addEventListener("htmx:afterSettle", () => {
   edited = "";
 });
 
-/** A form that has just opened has the focus; Escape closes it. */
-document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
+/** A form that has just opened has the focus, once its links are htmx's; Escape closes it. */
+document.body.addEventListener("htmx:afterSettle", ({ detail }) => {
   const own = detail.elt.matches?.("[data-field-form]") ? detail.elt : null;
   (own || detail.target.querySelector?.("[data-field-form]"))?.querySelector("[aria-invalid=true], input:not([type=hidden], [type=checkbox]), select, textarea")?.focus();
 });

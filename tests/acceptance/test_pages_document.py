@@ -172,6 +172,7 @@ def test_fields_are_edited_in_place_and_taken_back(opened: Open) -> None:
     page.keyboard.type("no colon")
     page.click("[data-testid=field-save]")
     expect(page.locator("[data-testid=field-form] .errorlist")).to_contain_text("is not of the form")
+    expect(page.locator("#field-details")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("[data-testid=field-form]")).to_have_count(0)
     expect(page.locator("[data-testid=edit-details]")).to_be_focused()

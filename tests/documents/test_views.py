@@ -303,7 +303,7 @@ def test_a_file_is_replaced(browser: SignIn, alice: User, collection: Collection
     assert "new.txt: Another document of this collection has exactly this content." in said(
         b"Words of another document."
     )
-    assert f"{SUPPORTED}</span>" in said(bytes(range(256)) * 8), "it stands nowhere else on this page"
+    assert f"{SUPPORTED}</p>" in said(bytes(range(256)) * 8), "it stands nowhere else on this page"
     document.refresh_from_db()
     assert (document.content_version, document.filename != "new.txt") == (1, True)
     assert "Replaced. The new file is read now." in said(b"The new words.")
