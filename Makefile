@@ -16,7 +16,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
 
 test: $(VENV)/.dev packages lint types
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 # What the tests need of Debian: install it where that can be done, say what will skip where not.
 set -u
 missing=()
-command -v chromium >/dev/null || missing+=(chromium)
+command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell)
 command -v tesseract >/dev/null || missing+=(tesseract-ocr)
 command -v java >/dev/null || missing+=(default-jre-headless)
 [ ${#missing[@]} = 0 ] && exit 0

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import tempfile
-from pathlib import Path
 
-from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, start_portal
+from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, portal_of_its_own
 from tests.acceptance.screens import HEIGHT, THEMES, WIDTHS, Looker, screens
 from tests.acceptance.world import furnish
 
@@ -20,21 +18,15 @@ FOLDER = ROOT / "screenshots"
 def main() -> None:
     wanted = arguments().only
     if CHROMIUM is None:
-        raise SystemExit("Chromium is missing (Debian: apt-get install chromium)")
+        raise SystemExit("Chromium is missing (Debian: apt-get install chromium-headless-shell)")
     from playwright.sync_api import sync_playwright
 
     if not wanted:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder, sync_playwright() as playwright:
-        portal = start_portal(Path(folder) / "data")
-        try:
-            looker = Looker(
-                playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS), furnish(portal)
-            )
-            photograph(looker, wanted)
-        finally:
-            portal.stop()
+    with portal_of_its_own() as portal, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        photograph(Looker(chromium, furnish(portal)), wanted)
 
 
 def photograph(looker: Looker, wanted: list[str]) -> None:

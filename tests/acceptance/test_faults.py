@@ -6,31 +6,36 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from portal.embedded.layout import Layout
 from tests.acceptance.calls import document, ended, keyword_hits, send
-from tests.acceptance.conftest import Portal, wait_for
+from tests.acceptance.conftest import Portal, portal_of_its_own, wait_for
 
 pytestmark = pytest.mark.acceptance
 
-StartPortal = Callable[..., Portal]
+
+@pytest.fixture(scope="module")
+def portal(used_before: Path) -> Iterator[Portal]:
+    """One for all: after every fault it must be as good as before."""
+    with portal_of_its_own(used_before) as running:
+        yield running
 
 
-def long_text(paragraphs: int) -> str:
+def long_text(name: str) -> str:
     return "\n\n".join(
-        f"Paragraph {n} tells of pump P-{n}. It moves {n} litres of water in an hour. " * 6
-        for n in range(paragraphs)
+        f"Paragraph {n} tells of {name} P-{n}. It moves {n} litres of water in an hour. " * 6
+        for n in range(150)
     )
 
 
-def test_killed_worker_resumes_and_stores_no_passage_twice(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_killed_worker_resumes_and_stores_no_passage_twice(portal: Portal) -> None:
     client = portal.client()
-    pk = send(client, "long.txt", long_text(150))
+    pk = send(client, "pumps.txt", long_text("pump"))
     wait_for(lambda: document(client, pk)["stage"] == "embedding", 30)
     (worker,) = portal.children("manage.py worker")
     os.kill(worker, signal.SIGKILL)
@@ -46,8 +51,7 @@ def test_killed_worker_resumes_and_stores_no_passage_twice(own_portal: StartPort
     assert report.returncode == 0, report.stdout
 
 
-def test_portal_recovers_when_postgres_is_killed(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_portal_recovers_when_postgres_is_killed(portal: Portal) -> None:
     client = portal.client()
     before = send(client, "before.txt", "Written before the database went away. It keeps this.")
     wait_for(lambda: ended(client, before))
@@ -60,8 +64,7 @@ def test_portal_recovers_when_postgres_is_killed(own_portal: StartPortal) -> Non
     assert document(client, after)["status"] == "ready"
 
 
-def test_answers_503_and_not_a_traceback_while_the_database_is_away(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_answers_503_and_not_a_traceback_while_the_database_is_away(portal: Portal) -> None:
     client = portal.client()
     postmaster = portal.postgres()
     os.kill(postmaster, signal.SIGSTOP)
@@ -79,10 +82,9 @@ def test_answers_503_and_not_a_traceback_while_the_database_is_away(own_portal: 
     wait_for(lambda: client.get("documents/").status_code == 200, 30)
 
 
-def test_portal_recovers_when_postgres_restarts_in_mid_embedding(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_portal_recovers_when_postgres_restarts_in_mid_embedding(portal: Portal) -> None:
     client = portal.client()
-    pk = send(client, "long.txt", long_text(150))
+    pk = send(client, "valves.txt", long_text("valve"))
     wait_for(lambda: document(client, pk)["stage"] == "embedding", 30)
     os.kill(portal.postgres(), signal.SIGINT)
     wait_for(lambda: client.get("documents/").status_code == 200, 30)
@@ -92,8 +94,7 @@ def test_portal_recovers_when_postgres_restarts_in_mid_embedding(own_portal: Sta
     assert report.returncode == 0, report.stdout
 
 
-def test_upload_and_search_work_without_redis(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_upload_and_search_work_without_redis(portal: Portal) -> None:
     (redis,) = redis_of(portal)
     os.kill(redis, signal.SIGSTOP)
     try:

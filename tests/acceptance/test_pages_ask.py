@@ -6,7 +6,6 @@ The language model says a few words and then waits, so that every test meets an 
 from __future__ import annotations
 
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.conftest import Portal, copy_folder, servers_in, start_portal, wait_for
+from tests.acceptance.conftest import Portal, portal_of_its_own, wait_for
 from tests.acceptance.test_main_job import is_error, sign_in
 from tests.search.language_model import Model, serving
 
@@ -58,21 +57,16 @@ def words() -> Halting:
 
 @pytest.fixture(scope="module")
 def answering(words: Halting, used_before: Path) -> Iterator[Portal]:
+    given = {"LLM_MODEL": "small", "CACHE_TTL_SECONDS": "0"}
     with (
         serving(Model(words, pause=0.01)) as model,
-        tempfile.TemporaryDirectory(prefix="portal-asking-") as folder,
+        portal_of_its_own(used_before, LLM_BASE_URL=model.url, **given) as running,
     ):
-        copy_folder(used_before, Path(folder) / "data")
-        running = start_portal(
-            Path(folder) / "data", LLM_BASE_URL=model.url, LLM_MODEL="small", CACHE_TTL_SECONDS="0"
-        )
         client = running.client()
         pk = client.post("documents/", files={"file": ("regen.md", DOCUMENT.encode())}).json()["id"]
         wait_for(lambda: client.get(f"documents/{pk}/").json()["status"] == "ready", 60)
         yield running
         words.may_go_on.set()
-        running.stop()
-        wait_for(lambda: not servers_in(folder), 30)
 
 
 @pytest.fixture

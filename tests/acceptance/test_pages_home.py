@@ -12,9 +12,10 @@ from tests.acceptance.conftest import Portal
 
 pytestmark = pytest.mark.acceptance
 
+#: People of this module alone: what others put into the same portal is nothing that they see.
 PEOPLE = """
 from tests.people import person
-for name in ("alice", "bob", "charlie"):
+for name in ("home-alice", "home-bob", "home-charlie"):
     person(name)
 """
 
@@ -26,13 +27,13 @@ def _people(portal: Portal) -> None:
 
 @pytest.fixture
 def opened(portal: Portal, browser: Any, _people: None) -> Callable[..., Any]:
-    """The first page, as alice, bob or charlie sees it."""
+    """The first page, as the module's alice, bob or charlie sees it."""
 
     def open_as(name: str, **options: Any) -> Any:
         page = browser.new_context(locale="en-GB", base_url=portal.address, **options).new_page()
         page.goto("/")
-        page.fill("input[name=username]", name)
-        page.fill("input[name=password]", f"{name}-password")
+        page.fill("input[name=username]", f"home-{name}")
+        page.fill("input[name=password]", f"home-{name}-password")
         page.press("input[name=password]", "Enter")
         page.wait_for_url(f"{portal.address}/")
         return page
@@ -75,13 +76,16 @@ def test_a_collection_from_its_making_to_its_end(opened: Callable[..., Any]) -> 
     alice.fill("#id_name", "Harbour plans")
     alice.locator("[data-testid=collection-create]").click()
     address = alice.url
-    for name, said in (("nobody", "There is no user of that name."), ("bob", "bob is viewer here now.")):
+    for name, said in (
+        ("nobody", "There is no user of that name."),
+        ("home-bob", "home-bob is viewer here now."),
+    ):
         alice.fill("#id_username", name)
         alice.locator("[data-testid=member-add]").click()
         expect(alice.locator("main")).to_contain_text(said)
     alice.locator("[data-testid=member-role]").select_option("manager")
     alice.locator("[data-testid=member-change]").click()
-    expect(alice.locator("[role=status]", has_text="bob is manager here now.")).to_be_visible()
+    expect(alice.locator("[role=status]", has_text="home-bob is manager here now.")).to_be_visible()
     assert charlie.goto(address).status == 404
     expect(charlie.locator("[data-testid=error-page]")).to_be_visible()
     bob.goto("/collections/")
@@ -113,8 +117,9 @@ def test_a_token_is_copied_and_revoked(portal: Portal, opened: Callable[..., Any
     expect(page.locator("[data-testid=no-tokens]")).to_be_visible()
 
 
-def test_all_conversations_are_deleted_after_asking(opened: Callable[..., Any]) -> None:
-    page = opened("alice")
+def test_all_conversations_are_deleted_after_asking(portal: Portal, opened: Callable[..., Any]) -> None:
+    portal.client("home-bob").post("answers/", json={"question": "When do the pumps run?"}).raise_for_status()
+    page = opened("bob")
     page.goto("/account/")
     expect(page.locator("[data-testid=conversations-count]")).to_contain_text("1 conversation.")
     page.locator("[data-testid=conversations-delete]").click()

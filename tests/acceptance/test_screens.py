@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import start_portal
+from tests.acceptance.conftest import portal_of_its_own
 from tests.acceptance.screens import HEIGHT, WIDTHS, Looker, Screen, screens
 from tests.acceptance.world import furnish
 
@@ -33,11 +32,9 @@ PASSED_OVER = ("Attribute “hx-", "Bad value “dialog” for attribute “meth
 
 
 @pytest.fixture(scope="module")
-def looker(chromium: Any) -> Iterator[Looker]:
-    with tempfile.TemporaryDirectory(prefix="portal-screens-") as folder:
-        portal = start_portal(Path(folder) / "data")
+def looker(chromium: Any, used_before: Path) -> Iterator[Looker]:
+    with portal_of_its_own(used_before) as portal:
         yield Looker(chromium, furnish(portal))
-        portal.stop()
 
 
 def test_every_screen_is_accessible_and_fits(looker: Looker) -> None:

@@ -20,8 +20,7 @@ pytestmark = pytest.mark.acceptance
 StartPortal = Callable[..., Portal]
 
 
-def test_second_portal_on_the_same_folder_is_told_so(own_portal: StartPortal) -> None:
-    portal = own_portal()
+def test_second_portal_on_the_same_folder_is_told_so(portal: Portal) -> None:
     second = portal.manage("runportal", check=False)
     assert second.returncode != 0
     assert "already runs on the data folder" in second.stderr
@@ -29,50 +28,45 @@ def test_second_portal_on_the_same_folder_is_told_so(own_portal: StartPortal) ->
     assert "Traceback" not in second.stderr
 
 
-def test_a_killed_portal_starts_again_and_has_lost_nothing(own_portal: StartPortal) -> None:
-    portal = own_portal()
-    client = portal.client()
-    pk = send(client, "kept.txt", "This note must still be here after a crash of everything.")
-    wait_for(lambda: ended(client, pk))
-    os.kill(portal.process.pid, signal.SIGKILL)
-    os.kill(portal.postgres(), signal.SIGKILL)
-    portal.process.wait()
-    started = time.monotonic()
-    again = own_portal()
-    assert time.monotonic() - started < 30
-    client = again.client()
-    assert document(client, pk)["status"] == "ready"
-    assert keyword_hits(client, "crash of everything") == [pk]
-
-
-def test_keyword_search_survives_a_clean_restart(own_portal: StartPortal) -> None:
+def test_nothing_is_lost_by_a_clean_restart_nor_by_a_crash(own_portal: StartPortal) -> None:
     portal = own_portal()
     client = portal.client()
     pk = send(client, "kept.txt", "A heron stood in the harbour all morning.")
     wait_for(lambda: ended(client, pk))
-    portal.stop()
-    client = own_portal().client()
-    found = client.get("search/", params={"q": "heron harbour", "mode": "keyword"}).json()
+    assert portal.stop() == 0
+    portal = own_portal()
+    found = portal.client().get("search/", params={"q": "heron harbour", "mode": "keyword"}).json()
     assert [hit["document"]["id"] for hit in found["results"]] == [pk]
     assert not found["degraded"]
+    os.kill(portal.process.pid, signal.SIGKILL)
+    os.kill(portal.postgres(), signal.SIGKILL)
+    portal.process.wait()
+    started = time.monotonic()
+    client = own_portal().client()
+    assert time.monotonic() - started < 30
+    assert document(client, pk)["status"] == "ready"
+    assert keyword_hits(client, "heron harbour") == [pk]
 
 
-def test_clean_stop_ends_every_process(own_portal: StartPortal) -> None:
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    path = tmp_path / "note.md"
+    path.write_text("# Pumps\n\nPump P-101 moves 40 litres per minute.\n")
+    return path
+
+
+def test_commands_work_beside_a_running_portal(portal: Portal, note: Path) -> None:
+    beside = portal.manage("ingest", str(note), "--collection", "beside", "--wait", "--json")
+    assert '"ready": 1' in beside.stdout
+
+
+def test_clean_stop_ends_every_process_and_commands_work_alone(own_portal: StartPortal, note: Path) -> None:
     portal = own_portal()
     postmaster = portal.postgres()
     assert portal.stop() == 0
     wait_for(lambda: not Path(f"/proc/{postmaster}").exists(), 20)
     assert not (portal.data_dir / "postgres" / "postmaster.pid").exists()
-
-
-def test_commands_work_alone_and_beside_a_running_portal(own_portal: StartPortal, tmp_path: Path) -> None:
-    note = tmp_path / "note.md"
-    note.write_text("# Pumps\n\nPump P-101 moves 40 litres per minute.\n")
-    portal = own_portal()
-    beside = portal.manage("ingest", str(note), "--collection", "pumps", "--wait", "--json")
-    assert '"ready": 1' in beside.stdout
-    portal.stop()
-    alone = portal.manage("ingest", str(note), "--collection", "other", "--wait", "--json")
+    alone = portal.manage("ingest", str(note), "--collection", "alone", "--wait", "--json")
     assert '"ready": 1' in alone.stdout
 
 

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,7 +22,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from portal.embedded.layout import DATABASE, ROLE, Layout
-from tests.acceptance.conftest import ROOT, Portal, copy_folder, free_port, servers_in, start_portal, wait_for
+from tests.acceptance.conftest import ROOT, Portal, free_port, portal_of_its_own, wait_for
 from tests.search.language_model import Model, serving
 
 pytestmark = pytest.mark.acceptance
@@ -69,17 +68,12 @@ def model(words: Words) -> Iterator[Model]:
 @pytest.fixture(scope="module")
 def streaming(model: Model, used_before: Path) -> Iterator[Portal]:
     """A portal whose model speaks when it is told to, with one document."""
-    with tempfile.TemporaryDirectory(prefix="portal-streams-") as folder:
-        copy_folder(used_before, Path(folder) / "data")
-        running = start_portal(
-            Path(folder) / "data", LLM_BASE_URL=model.url, LLM_MODEL="small", CACHE_TTL_SECONDS="0"
-        )
+    given = {"LLM_BASE_URL": model.url, "LLM_MODEL": "small", "CACHE_TTL_SECONDS": "0"}
+    with portal_of_its_own(used_before, **given) as running:
         client = running.client()
         pk = client.post("documents/", files={"file": ("regen.txt", TEXT.encode())}).json()["id"]
         wait_for(lambda: client.get(f"documents/{pk}/").json()["status"] == "ready")
         yield running
-        running.stop()
-        wait_for(lambda: not servers_in(folder), 30)
 
 
 @pytest.fixture(scope="module")

@@ -34,12 +34,13 @@ OBEYS = (
     f"**Basin** `water` [m][ref] 417 litres of water. {tags(HIDDEN)}\u202e\n\n[ref]: {AWAY}/ref\n"
 )
 TAGGED = "<img src=x onerror=pwned=1> water"
-#: Attributes that lead somewhere, load something or run something.
+#: Attributes that lead somewhere, load something or run something, and where each value would lead.
 ATTRIBUTES = """() => {
   const telling = /^(href|src|srcset|srcdoc|action|formaction|data|poster|background|style)$|:href$|^on|^hx-/;
   const own = (element) => [...element.attributes].filter(({name}) => telling.test(name));
+  const leads = (value) => URL.canParse(value, location.href) ? new URL(value, location.href).href : '';
   return [...document.querySelectorAll('*')].flatMap((element) =>
-    own(element).map(({name, value}) => [element.localName, name, value]));
+    own(element).map(({name, value}) => [element.localName, name, value, leads(value)]));
 }"""
 #: Of htmx, what holds an address: it may carry the words that were searched for, to the portal alone.
 REQUESTS = ("hx-get", "hx-post")
@@ -89,19 +90,19 @@ class Watched:
     def check(self, where: str) -> None:
         """Nothing on this page leads away, loads from elsewhere or runs."""
         assert not NEVER & set(self.page.evaluate(NAMES)), where
-        for element, name, value in self.page.evaluate(ATTRIBUTES):
+        for element, name, value, address in self.page.evaluate(ATTRIBUTES):
             assert not name.startswith("on"), (where, element, name, value)
             if name in ("style", "srcdoc") or (name.startswith("hx-") and name not in REQUESTS):
                 assert ELSEWHERE not in value, (where, element, name, value)
             elif value and not value.startswith("#"):
-                self.check_address(where, element, value)
+                self.check_address(where, element, address or value)
         assert self.page.evaluate("() => window.pwned") is None, where
 
-    def check_address(self, where: str, element: str, value: str) -> None:
-        target = urlsplit(self.page.evaluate("(value) => new URL(value, location.href).href", value))
-        assert f"{target.scheme}://{target.netloc}" == self.address, (where, element, value)
+    def check_address(self, where: str, element: str, address: str) -> None:
+        target = urlsplit(address)
+        assert f"{target.scheme}://{target.netloc}" == self.address, (where, element, address)
         if element == "img":
-            assert target.path.startswith(("/documents/", "/api/", "/static/")), (where, value)
+            assert target.path.startswith(("/documents/", "/api/", "/static/")), (where, address)
 
 
 def is_violation(line: Any) -> bool:

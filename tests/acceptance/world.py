@@ -15,34 +15,15 @@ from tests.documents.parsing.pdf_factory import make_pdf
 PEOPLE = ("alice", "bob", "charlie", "dora")
 PASSWORD = "screens-password"
 
-#: Rows alone: what is looked at is a list of them.
-MANY = """
-INSERT INTO documents_document (
-    id, collection_id, title, filename, file, sha256, size, kind, media_type, page_count, chunk_count,
-    only_attached, indexed_file, indexed_kind, source, language, quality, notice, tags, metadata,
-    status, stage, percent, stage_done, stage_total, reason, error_detail, content_version, tries,
-    interruptions, updated_at)
-SELECT
-    gen_random_uuid(), %s, 'Minutes of meeting ' || n, 'minutes-' || n || '.txt', 'none',
-    encode(sha256(n::text::bytea), 'hex'), 1000 + n, (ARRAY['text', 'markdown', 'html'])[1 + n %% 3],
-    'text/plain', 1 + n %% 40, 3,
-    false, '', '', '', 'en', 'good', '', ARRAY[(ARRAY['board', 'harbour', 'finance'])[1 + n %% 3]], '{}',
-    'ready', '', 100, 0, 0, '', '', 1, 0,
-    0, now() - n * interval '1 h'
-FROM generate_series(1, 10000) n
-"""
 SETUP = f"""
-MANY = {MANY!r}
 from django.contrib.auth.models import User
-from django.db import connection
 from documents.models import Role
 from documents.services import collection_create, collection_private, membership_set
+from tests.many import many_documents
 people = {{name: User.objects.create_user(name, password={PASSWORD!r}) for name in {PEOPLE!r}}}
 harbour = collection_create(owner=people["alice"], name="Harbour works", slug="harbour-works")
 membership_set(collection=harbour, user=people["bob"], role=Role.VIEWER)
-many = collection_private(user=people["dora"])
-with connection.cursor() as cursor:
-    cursor.execute(MANY, [many.pk])
+many_documents(collection_private(user=people["dora"]), 10_000)
 """
 REPORT = [
     [

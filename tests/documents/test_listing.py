@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from documents import listing
 from documents.models import Collection, Document, SavedView, Status
 from documents.services import collection_create, collection_private, document_bin, view_save
+from tests.many import many_documents
 
 LIST = "/documents/"
 
@@ -78,9 +79,9 @@ def test_five_queries_however_many_rows(view: str, alice: User, collection: Coll
 
 
 def test_ten_thousand_documents(alice: User, collection: Collection, look: Any) -> None:
-    rows(collection, 10_000)
+    many_documents(collection, 10_000)
     response = look(alice, "sort=title&page=400")
-    assert (response.context["counts"].total, titles(response)[-1]) == (10_000, "Note 09999")
+    assert (response.context["counts"].total, titles(response)[-1]) == (10_000, "Minutes of meeting 10000")
     assert [number for number, _ in response.context["page_links"]] == [1, "…", 399, 400]
     assert len(look(alice, "sort=title&page=junk").content) < 400_000
 

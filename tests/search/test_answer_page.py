@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.acceptance.conftest import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT
+
 PAGE = """<!doctype html><title>Ask</title>
 <div data-thread><article data-answer="a" data-state="running">
   <p data-state-line><span data-state-text></span></p><div data-text></div>
@@ -36,7 +34,7 @@ def shown_after(*events: dict[str, Any]) -> str:
 
     numbered = [{**event, "answer": "a", "seq": seq} for seq, event in enumerate(events, 1)]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         page = browser.new_page()
         page.route("**/*", serve)
         page.add_init_script(f"const EVENTS = {json.dumps(numbered)};{SOCKET}")
@@ -47,7 +45,7 @@ def shown_after(*events: dict[str, Any]) -> str:
     return " ".join(shown.split())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt-get install chromium-headless-shell)")
 def test_what_came_before_a_restart_is_no_longer_shown() -> None:
     wrong = [
         {"type": "sources", "citations": []},
