@@ -5,7 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Not compiled on the way in: that takes half of the time, and most of it is never imported.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # Where pip takes torch from, for people who want PyTorch's CPU wheels: TORCH_INDEX=<index address>
 TORCH_INDEX ?=
 export PORT ?= 8000
@@ -15,8 +16,11 @@ export PORT ?= 8000
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
 
-test: $(VENV)/.dev packages lint types
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+# Types are checked beside the tests, which leave a core idle now and then.
+test: $(VENV)/.dev packages lint
+	$(MAKE) --no-print-directory types & types=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); tests=$$?; \
+	wait $$types && exit $$tests
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

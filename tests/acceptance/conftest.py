@@ -52,6 +52,7 @@ class Portal:
     log: Path
     clients: list[httpx.Client] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def data_dir(self) -> Path:
@@ -129,13 +130,14 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60, pause: float = 0
 
 
 @contextmanager
-def portal_of_its_own(template: Path | None = None, **extra: str) -> Iterator[Portal]:
-    """One whose folder goes with it; from a copy of ``template``, a stopped portal's, in half the time."""
+def portal_of_its_own(template: Portal | None = None, **extra: str) -> Iterator[Portal]:
+    """One whose folder goes with it; from a copy of a stopped one's in half the time."""
     with tempfile.TemporaryDirectory(prefix="portal-own-") as folder:
         data = Path(folder) / "data"
         if template:
-            copy_folder(template, data)
+            copy_folder(template.data_dir, data)
         running = start_portal(data, **extra)
+        running.tokens |= template.tokens if template else {}
         try:
             yield running
         finally:
@@ -144,24 +146,25 @@ def portal_of_its_own(template: Path | None = None, **extra: str) -> Iterator[Po
 
 
 @pytest.fixture(scope="session")
-def used_before() -> Iterator[Path]:
-    """The data folder of a portal that was started and stopped once."""
+def used_before() -> Iterator[Portal]:
+    """A portal that was started and stopped once, for others to begin with a copy of its folder."""
     with tempfile.TemporaryDirectory(prefix="portal-template-") as folder:
-        made = Path(folder) / "data"
-        start_portal(made).stop()
+        stopped = start_portal(Path(folder) / "data")
+        stopped.bearer()
+        stopped.stop()
         wait_for(lambda: not servers_in(folder), 30)
-        yield made
+        yield stopped
 
 
 @pytest.fixture(scope="session")
-def portal(used_before: Path) -> Iterator[Portal]:
+def portal(used_before: Portal) -> Iterator[Portal]:
     """One portal for the tests that leave it as it was."""
     with portal_of_its_own(used_before) as running:
         yield running
 
 
 @pytest.fixture
-def own_portal(used_before: Path) -> Iterator[Callable[..., Portal]]:
+def own_portal(used_before: Portal) -> Iterator[Callable[..., Portal]]:
     """Portals for tests that break things; each is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="portal-faults-") as folder:
         started: list[Portal] = []
@@ -169,8 +172,9 @@ def own_portal(used_before: Path) -> Iterator[Callable[..., Portal]]:
         def start(name: str = "data", **extra: str) -> Portal:
             data = Path(folder) / name
             if not data.exists():
-                copy_folder(used_before, data)
+                copy_folder(used_before.data_dir, data)
             running = start_portal(data, **extra)
+            running.tokens |= used_before.tokens
             started.append(running)
             return running
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.browsing import is_error, sign_in
 from tests.acceptance.conftest import Portal, wait_for
-from tests.acceptance.test_main_job import is_error, sign_in
 
 pytestmark = pytest.mark.acceptance
 

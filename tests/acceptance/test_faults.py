@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")
-def portal(used_before: Path) -> Iterator[Portal]:
+def portal(used_before: Portal) -> Iterator[Portal]:
     """One for all: after every fault it must be as good as before."""
     with portal_of_its_own(used_before) as running:
         yield running

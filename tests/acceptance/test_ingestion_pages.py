@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import Portal, wait_for
-from tests.acceptance.test_main_job import sign_in
 from tests.documents.parsing.pdf_factory import make_pdf
 
 pytestmark = pytest.mark.acceptance

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.acceptance.browsing import is_error, sign_in
 from tests.acceptance.conftest import Portal, wait_for
 from tests.documents.parsing.pdf_factory import make_pdf
 
@@ -41,14 +42,6 @@ def files(tmp_path: Path) -> list[Path]:
     paths[1].write_text(BOILER)
     paths[2].write_bytes(make_pdf(CONTRACT))
     return paths
-
-
-def sign_in(page: Any, portal: Portal) -> None:
-    page.goto(portal.address)
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", portal.environment["ADMIN_PASSWORD"])
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def test_main_job_in_a_browser(portal: Portal, browser: Any, files: list[Path]) -> None:
@@ -103,11 +96,6 @@ def test_a_file_that_is_dropped_on_the_page_becomes_ready(portal: Portal, browse
     row.wait_for(timeout=60_000)
     found = portal.client().get("search/", params={"q": "kingfishers"}).json()
     assert found["results"][0]["document"]["title"] == "dropped"
-
-
-def is_error(line: Any) -> bool:
-    # htmx reports requests that were under way when a page was left.
-    return line.type == "error" and not line.text.startswith("htmx:")
 
 
 def test_main_job_by_rest(portal: Portal) -> None:

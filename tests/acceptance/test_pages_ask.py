@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import is_error, sign_in
 from tests.acceptance.conftest import Portal, portal_of_its_own, wait_for
-from tests.acceptance.test_main_job import is_error, sign_in
 from tests.search.language_model import Model, serving
 
 pytestmark = pytest.mark.acceptance
@@ -56,7 +55,7 @@ def words() -> Halting:
 
 
 @pytest.fixture(scope="module")
-def answering(words: Halting, used_before: Path) -> Iterator[Portal]:
+def answering(words: Halting, used_before: Portal) -> Iterator[Portal]:
     given = {"LLM_MODEL": "small", "CACHE_TTL_SECONDS": "0"}
     with (
         serving(Model(words, pause=0.01)) as model,

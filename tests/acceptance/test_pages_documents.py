@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import Portal, wait_for
 from tests.documents.parsing.pdf_factory import make_pdf
 
@@ -55,11 +56,7 @@ def opened(portal: Portal, browser: Any, shipyard: list[str]) -> Callable[..., A
 
     def page_of(user: str, query: str = "collection=shipyard", **options: Any) -> Any:
         page = browser.new_context(locale="en-GB", **options).new_page()
-        page.goto(f"{portal.address}/login/")
-        page.fill("input[name=username]", user)
-        page.fill("input[name=password]", f"{user}-password")
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(lambda url: "/login/" not in url)
+        sign_in(page, portal, user)
         page.goto(f"{portal.address}/documents/?{query}")
         return page
 

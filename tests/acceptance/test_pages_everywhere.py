@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import Portal
-from tests.acceptance.test_main_job import sign_in
 
 pytestmark = pytest.mark.acceptance
 
@@ -22,6 +22,7 @@ SAY = """([text, more]) => document.querySelector("main").dispatchEvent(
 def page(portal: Portal, browser: Any) -> Any:
     opened = browser.new_context(locale="en-GB").new_page()
     sign_in(opened, portal)
+    opened.goto(portal.address)
     return opened
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import Portal
 
 pytestmark = pytest.mark.acceptance
@@ -31,11 +32,8 @@ def opened(portal: Portal, browser: Any, _people: None) -> Callable[..., Any]:
 
     def open_as(name: str, **options: Any) -> Any:
         page = browser.new_context(locale="en-GB", base_url=portal.address, **options).new_page()
+        sign_in(page, portal, f"home-{name}")
         page.goto("/")
-        page.fill("input[name=username]", f"home-{name}")
-        page.fill("input[name=password]", f"home-{name}-password")
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(f"{portal.address}/")
         return page
 
     return open_as

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from portal import catalogue
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import Portal
 
 pytestmark = pytest.mark.acceptance
@@ -61,14 +62,6 @@ def english() -> set[str]:
     return {string for string, said in pairs if string and string != said} - german_too
 
 
-def sign_in(page: Any, portal: Portal) -> None:
-    page.goto(f"{portal.address}/login/")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", portal.environment["ADMIN_PASSWORD"])
-    page.locator("[data-testid=sign-in]").click()
-    page.locator("[data-testid=account-menu]").wait_for()
-
-
 def test_every_page_is_german_and_fits_a_small_screen(portal: Portal, german: Any) -> None:
     portal.client().post("documents/", files={"file": ("ferry.txt", b"The ferry crosses at dawn.")})
     unwanted = english()
@@ -86,6 +79,7 @@ def test_every_page_is_german_and_fits_a_small_screen(portal: Portal, german: An
 def test_times_are_those_of_the_browser(portal: Portal, german: Any) -> None:
     sign_in(german, portal)
     portal.client().post("documents/", files={"file": ("clock.txt", b"The clock on the quay is late.")})
+    german.goto(portal.address)  # the first page learns the zone
     german.goto(f"{portal.address}/documents/?q=clock")
     when = german.locator("[data-testid=document-row] time").first
     exact, told = when.get_attribute("datetime"), when.get_attribute("title")

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.browsing import is_error, sign_in
 from tests.acceptance.conftest import Portal, wait_for
-from tests.acceptance.test_main_job import is_error, sign_in
 
 pytestmark = pytest.mark.acceptance
 

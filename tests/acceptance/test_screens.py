@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import portal_of_its_own
+from tests.acceptance.conftest import Portal, portal_of_its_own
 from tests.acceptance.screens import HEIGHT, WIDTHS, Looker, Screen, screens
 from tests.acceptance.world import furnish
 
@@ -32,7 +32,7 @@ PASSED_OVER = ("Attribute “hx-", "Bad value “dialog” for attribute “meth
 
 
 @pytest.fixture(scope="module")
-def looker(chromium: Any, used_before: Path) -> Iterator[Looker]:
+def looker(chromium: Any, used_before: Portal) -> Iterator[Looker]:
     with portal_of_its_own(used_before) as portal:
         yield Looker(chromium, furnish(portal))
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -66,7 +65,7 @@ def model(words: Words) -> Iterator[Model]:
 
 
 @pytest.fixture(scope="module")
-def streaming(model: Model, used_before: Path) -> Iterator[Portal]:
+def streaming(model: Model, used_before: Portal) -> Iterator[Portal]:
     """A portal whose model speaks when it is told to, with one document."""
     given = {"LLM_BASE_URL": model.url, "LLM_MODEL": "small", "CACHE_TTL_SECONDS": "0"}
     with portal_of_its_own(used_before, **given) as running:

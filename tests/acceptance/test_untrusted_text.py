@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.acceptance.browsing import sign_in
 from tests.acceptance.conftest import ROOT, Portal, free_port, wait_for
-from tests.acceptance.test_main_job import sign_in
 from tests.search.injections import AWAY, ELSEWHERE, HIDDEN, Injection, injections, tags
 from tests.search.language_model import Model
 from tests.search.language_model import serving as serving_model
