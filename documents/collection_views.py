@@ -42,9 +42,11 @@ def collection_detail(request: HttpRequest, slug: str) -> HttpResponse:
     return collection_page(request, visible_collection(signed_in(request), slug))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def collection_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    if request.method != "POST":  # the address of a form that was sent back, opened again
+        return redirect("collection-detail", slug)
     collection = manageable_collection(signed_in(request), slug)
     form = CollectionForm(request.POST)
     if not form.is_valid():
@@ -71,9 +73,11 @@ def collection_delete(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("collection-list")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def member_set(request: HttpRequest, slug: str) -> HttpResponse:
+    if request.method != "POST":  # as for the settings
+        return redirect("collection-detail", slug)
     collection = manageable_collection(signed_in(request), slug)
     form = MemberForm(request.POST)
     if not form.is_valid() or form.user is None:

@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from documents.views import signed_in
 from portal.accounts import services
@@ -39,11 +39,13 @@ def account(request: HttpRequest) -> HttpResponse:
     return account_page(request, TokenForm())
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def token_create(request: HttpRequest) -> HttpResponse:
     """Answers with the page that shows the secret, this once; it is kept nowhere."""
+    if request.method != "POST":  # that page's address, opened again
+        return redirect("account")
     form = TokenForm(request.POST)
     if not form.is_valid():
         return account_page(request, form)

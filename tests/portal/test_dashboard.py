@@ -82,6 +82,13 @@ def test_an_empty_portal_has_a_dashboard_that_says_so(root: Client) -> None:
     assert "None was asked yet." in shown
 
 
+@pytest.mark.parametrize("app", ["documents", "search", "accounts"])
+def test_the_page_of_an_app_is_its_list_alone(app: str, root: Client) -> None:
+    page = root.get(f"{INDEX}{app}/").content.decode()
+    assert 'data-testid="dashboard"' not in page
+    assert f"app-{app}" in page
+
+
 def test_a_curator_sees_the_collections_they_manage_and_nobody_s_questions(
     curator: Client, alice: User, collection: Collection, elsewhere: Collection, upload: Any
 ) -> None:

@@ -151,13 +151,30 @@ def test_a_stale_form_leads_back_to_its_page(alice: User, before: str, offered: 
 
 def test_an_address_for_forms_only_has_a_page(alice: User) -> None:
     client = Client()
-    answer = client.post("/collections/research/edit/", {"name": "X"})
+    answer = client.post("/collections/research/leave/")
     back = f"{answer['Location']}"
     answer = client.post(back, {"username": "alice", "password": "alice-password"}, follow=True)
     assert answer.status_code == 405
     assert "This address only takes what a form sends." in answer.content.decode()
-    program = client.get("/collections/research/edit/", headers={"Accept": "application/json"})
+    program = client.get("/collections/research/leave/", headers={"Accept": "application/json"})
     assert (program.status_code, program.content) == (405, b"")
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/account/tokens/", "/account/"),
+        ("/collections/research/edit/", "/collections/research/"),
+        ("/collections/research/members/", "/collections/research/"),
+    ],
+)
+def test_a_form_s_address_opened_again_leads_to_its_page(
+    form: str, page: str, alice: User, collection: Collection
+) -> None:
+    """It stays in the bar after a form that was sent back, and after a token that was shown once."""
+    client = signed_in(alice)
+    assert client.post(form, {"name": "", "username": ""}).status_code == 400
+    assert client.get(form)["Location"] == page
 
 
 def test_a_bad_request_has_a_page(alice: User, settings: Any) -> None:
