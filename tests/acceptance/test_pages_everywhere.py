@@ -135,6 +135,16 @@ def ground(page: Any) -> Any:
     return page.screenshot(clip={"x": 5, "y": 300, "width": 1, "height": 1})
 
 
+def test_the_admin_follows_the_theme_until_it_has_its_own(portal: Portal, page: Any) -> None:
+    page.context.add_cookies([{"name": "theme", "value": "dark", "url": portal.address}])
+    page.goto(f"{portal.address}/admin/")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.locator(".theme-toggle").click()
+    expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
+
+
 def test_a_narrow_page_does_not_scroll_sideways_and_targets_are_large(portal: Portal, browser: Any) -> None:
     page = browser.new_context(viewport={"width": 360, "height": 740}, base_url=portal.address).new_page()
     sign_in(page, portal)
