@@ -9,6 +9,7 @@ const form = document.querySelector("[data-ask-form]");
 const field = form.elements.question;
 const news = document.querySelector("[data-news]");
 const words = news.dataset;
+let address = "";
 
 // --- Asking -----------------------------------------------------------------------------------
 
@@ -21,7 +22,8 @@ function ask() {
   for (const offered of document.querySelectorAll("[data-follow-ups]")) offered.remove();
   thread.classList.remove("thread-empty");
   form.before(article);
-  article.scrollIntoView({ block: "start" });
+  following = true;
+  keepUp();
   field.value = "";
   run(article, { ask: { question, ...scope() } }, question);
 }
@@ -52,7 +54,8 @@ const handlers = {
     view.article.id = `answer-${event.answer}`;
     if (event.conversation) form.elements.conversation.value = event.conversation;
     field.placeholder = words.textFollowUp;
-    history.replaceState(null, "", `/ask/${event.answer}/`);
+    address = `/ask/${event.answer}/`;
+    history.replaceState(history.state, "", address);
   },
   sources(view, event) {
     if (event.restart) beginAgain(view);
@@ -180,9 +183,8 @@ async function finish(view, event) {
   const id = view.article.dataset.answer;
   await htmx.ajax("GET", `/ask/${id}/`, { target: view.article, swap: "outerHTML show:none" });
   if (held) field.focus({ preventScroll: true });
-  if (document.getElementById("talks-found")) {
-    htmx.ajax("GET", `/conversations/links/?current=${form.elements.conversation.value}`, { target: "#talks-found", swap: "innerHTML" });
-  }
+  await htmx.ajax("GET", `/conversations/links/?current=${form.elements.conversation.value}`, { target: "#talks-found", swap: "innerHTML" });
+  document.querySelector("[data-talks]").hidden = false;
 }
 
 function end(view) {
@@ -223,6 +225,27 @@ function visible(text) {
   return text.replace(/[\u00ad\u200b\u2060-\u206f\u202a-\u202e\ufeff\u{e0000}-\u{e007f}]/gu, "");
 }
 
+// --- The end of the answer stays in sight while it grows, unless the reader looks elsewhere -----------------
+
+let following = false;
+let scrolled = scrollY;
+
+function keepUp() {
+  if (following) thread.querySelector("article:last-of-type").scrollIntoView({ block: "end" });
+}
+
+function endInSight() {
+  return thread.querySelector("article:last-of-type").getBoundingClientRect().bottom < form.getBoundingClientRect().top + 1;
+}
+
+addEventListener("scroll", () => {
+  if (following && scrollY < scrolled && !endInSight()) following = false;
+  scrolled = scrollY;
+}, { passive: true });
+
+new ResizeObserver(keepUp).observe(thread);
+new ResizeObserver(() => document.documentElement.style.setProperty("--composer", `${form.offsetHeight}px`)).observe(form);
+
 // --- The form -----------------------------------------------------------------------------------
 
 form.addEventListener("submit", (event) => {
@@ -237,6 +260,7 @@ field.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-opens-passage]")) following = false;
   const offered = event.target.closest("[data-follow-up]");
   if (!offered) return;
   field.value = offered.textContent.trim();
@@ -247,6 +271,9 @@ document.addEventListener("click", (event) => {
 for (const list of document.querySelectorAll("[data-talks]")) {
   list.open = matchMedia("(min-width: 60rem)").matches;
 }
+
+// Entries of the history around an open passage (passage.js) carry the address of before the last question.
+addEventListener("popstate", () => address && history.replaceState(history.state, "", address));
 
 // --- On arrival: take up what is still running; ask what another page of ours sent here ------------
 

@@ -2,7 +2,8 @@
 // a field is focused; data-key-label says in the list what it does. data-key-help only lists a key.
 
 const TYPED_IN = "input:not([type=checkbox], [type=radio], [type=button], [type=submit], [type=range], [type=file])";
-const TEXT = `${TYPED_IN}, textarea, select, [contenteditable]:not([contenteditable=false])`;
+const WRITTEN_IN = `${TYPED_IN}, textarea, [contenteditable]:not([contenteditable=false])`;
+const TEXT = `${WRITTEN_IN}, select`;
 const OFF = "keys-off";
 const SECOND_KEY_MS = 1500;
 const dialog = document.querySelector("[data-keys]");
@@ -21,6 +22,14 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (!chosen.checked || event.target.closest?.(TEXT) || busy(event.key)) return;
   if (pressed(event.key)) event.preventDefault();
+});
+
+/** Esc leaves a field as it is, where it closes nothing: what does, prevents the default. */
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !chosen.checked) return;
+  if (!event.target.closest?.(WRITTEN_IN) || document.querySelector("dialog[open]:modal")) return;
+  event.preventDefault();
+  event.target.blur();
 });
 
 /** Another dialog has the keyboard to itself; in ours "?" closes it again. */

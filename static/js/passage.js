@@ -67,14 +67,21 @@ function backTo(link) {
 
 // --- The passage in the side panel ------------------------------------------------------------
 
-async function openPanel(link) {
+/** An entry of the history, one for whatever is opened in it: Back closes the panel, a reload shows it again. */
+function open(link) {
+  const [state, from] = [{ passage: link.getAttribute("href") }, history.state?.passage];
+  history[from ? "replaceState" : "pushState"](state, "");
+  openPanel(state.passage, link);
+}
+
+async function openPanel(address, link) {
   opener = link;
   panel.hidden = false;
   document.body.classList.add("has-panel");
   const target = panel.querySelector("[data-panel-body]");
   target.setAttribute("aria-busy", "true");
   target.textContent = panel.dataset.textGone;
-  await htmx.ajax("GET", link.getAttribute("href").split("#")[0], { target, swap: "innerHTML" });
+  await htmx.ajax("GET", address.split("#")[0], { target, swap: "innerHTML" });
   target.removeAttribute("aria-busy");
   prepare(target.querySelector(".reader"));
   reveal(target);
@@ -85,6 +92,22 @@ function closePanel() {
   panel.hidden = true;
   document.body.classList.remove("has-panel");
   backTo(opener);
+}
+
+/** By its button or Esc: the entry of the history goes too. */
+function dismissPanel() {
+  closePanel();
+  if (history.state?.passage) history.back();
+}
+
+/** As the entry of the history says that is shown now. */
+function showEntry(state) {
+  if (state?.passage) openPanel(state.passage, linkTo(state.passage));
+  else if (!panel.hidden) closePanel();
+}
+
+function linkTo(address) {
+  return [...document.querySelectorAll("a[data-opens-passage]")].find((link) => link.getAttribute("href") === address);
 }
 
 if (hint) {
@@ -101,20 +124,24 @@ if (hint) {
 }
 
 if (panel) {
-  panel.querySelector("[data-panel-close]").addEventListener("click", closePanel);
+  panel.querySelector("[data-panel-close]").addEventListener("click", dismissPanel);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-opens-passage]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     hideQuote(0);
-    openPanel(link);
+    open(link);
   });
+  addEventListener("popstate", (event) => showEntry(event.state));
+  showEntry(history.state);
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (hint && !hint.hidden) hideQuote(0);
-  else if (panel && !panel.hidden) closePanel();
+  else if (panel && !panel.hidden) dismissPanel();
+  else return;
+  event.preventDefault();
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {

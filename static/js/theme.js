@@ -7,6 +7,7 @@ for (const button of document.querySelectorAll("[data-theme-choice]")) {
   button.addEventListener("click", (event) => {
     event.preventDefault();
     choose(button.value);
+    closeMenus((menu) => menu.contains(button));
   });
 }
 
@@ -24,13 +25,24 @@ function choose(theme) {
 // A menu closes when something else is clicked, and on Escape.
 document.addEventListener("click", (event) => closeMenus((menu) => !menu.contains(event.target)));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") closeMenus(() => true);
+  if (event.key === "Escape" && closeMenus(() => true)) event.preventDefault();
 });
 
+/** Whether there were any. */
 function closeMenus(which) {
+  let closed = false;
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (!which(menu)) continue;
     if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
     menu.open = false;
+    closed = true;
   }
+  return closed;
 }
+
+// A form to fill in that is unfolded by its summary has the focus in its first field.
+document.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  const field = details?.querySelector("form:not([role=search]) :is(input:not([type=hidden]), select, textarea)");
+  if (field && !details.open) details.addEventListener("toggle", () => field.focus(), { once: true });
+});

@@ -25,12 +25,20 @@ SAID = f"{FIRST} [1]. {SECOND} [1]."
 KEEPER = "The keeper of Regen climbs 214 steps each night."
 DOCUMENT = f"# Lighthouse\n\n{FIRST}. {SECOND}.\n\n## Keeper\n\n{KEEPER}\n"
 QUESTION = "When was the lighthouse of Regen built?"
+KEEPER_QUESTION = "How many steps does the keeper of Regen climb?"
+PANEL, MARK = "[data-testid=passage-panel]", "[data-testid=passage-mark]"
 SENTENCE, CITATION = "[data-testid=answer-sentence]", "[data-testid=citation]"
 NEWS = """() => {
   window.told = [];
   const news = document.querySelector("[data-news]");
   new MutationObserver(() => told.push(news.textContent)).observe(news, { childList: true });
 }"""
+#: By how much the last answer reaches under the composer.
+BELOW = """() => [...document.querySelectorAll("[data-testid=answer]")].at(-1).getBoundingClientRect().bottom
+  - document.querySelector("[data-ask-form]").getBoundingClientRect().top"""
+NINA = (
+    "from django.contrib.auth.models import User; User.objects.create_user('nina', password='nina-password')"
+)
 LIVE = """() => [...document.querySelectorAll("[aria-live], [role=status], [role=log], [role=alert]")]
   .filter((element) => element.contains(document.querySelector("[data-text]"))).length"""
 
@@ -213,6 +221,92 @@ def test_a_tap_opens_the_passage(answering: Portal, browser: Any, words: Halting
     expect(page.locator("[data-testid=passage-panel] [data-testid=passage-mark]").first).to_be_visible()
     expect(page.locator("[data-testid=quote]")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_back_closes_the_passage(answering: Portal, browser: Any, words: Halting) -> None:
+    words.may_go_on.set()
+    page = browser.new_context(locale="en-GB", viewport={"width": 360, "height": 740}).new_page()
+    sign_in(page, answering)
+    asked(page, answering)
+    whole(page)
+    panel, address, entries = page.locator(PANEL), page.url, page.evaluate("history.length")
+    page.locator(CITATION).first.click()
+    expect(panel).to_be_visible()
+    page.go_back()
+    expect(panel).to_be_hidden()
+    expect(page.locator(CITATION).first).to_be_focused()
+    assert page.url == address
+
+    page.locator(CITATION).first.click()
+    page.locator(CITATION).last.dispatch_event("click")
+    page.reload()
+    expect(panel.locator(MARK).first).to_be_visible()
+    assert page.evaluate("history.length") == entries + 1, "one entry, whatever is opened in it"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    page.wait_for_function("history.state === null")
+    page.go_forward()
+    expect(panel.locator(MARK).first).to_be_visible()
+    page.locator("[data-panel-close]").click()
+    page.wait_for_function("history.state === null")
+    page.go_back()
+    page.wait_for_url(lambda url: url != address)
+
+
+def test_the_head_of_the_passage_stays(answering: Portal, browser: Any, words: Halting) -> None:
+    words.may_go_on.set()
+    page = browser.new_context(locale="en-GB", viewport={"width": 360, "height": 400}).new_page()
+    sign_in(page, answering)
+    asked(page, answering)
+    whole(page)
+    page.locator(CITATION).first.click()
+    body = page.locator("[data-panel-body]")
+    expect(body.locator(MARK).first).to_be_visible()
+    body.evaluate("body => { body.scrollTop = body.scrollHeight; body.parentElement.scrollTop = 500; }")
+    assert body.evaluate("body => body.scrollTop") > 100
+    expect(page.locator("[data-panel-close]")).to_be_in_viewport(ratio=1)
+    expect(body.locator("[data-testid=find]")).to_be_in_viewport(ratio=1)
+
+
+def test_the_end_of_an_answer_stays_above_the_composer(
+    answering: Portal, browser: Any, halted: threading.Event
+) -> None:
+    page = browser.new_context(locale="en-GB", viewport={"width": 360, "height": 640}).new_page()
+    sign_in(page, answering)
+    halted.set()
+    asked(page, answering)
+    whole(page)
+    halted.clear()
+    page.fill("[data-testid=ask-input]", KEEPER_QUESTION)
+    page.press("[data-testid=ask-input]", "Enter")
+    expect(page.locator("[data-testid=stop]")).to_be_in_viewport(ratio=1)
+    halted.set()
+    page.locator("[data-testid=rate-up]").nth(1).wait_for(timeout=30_000)
+    wait_for(lambda: page.evaluate(BELOW) <= 0, 10)
+
+    halted.clear()
+    page.fill("[data-testid=ask-input]", QUESTION)
+    page.press("[data-testid=ask-input]", "Enter")
+    page.locator(".draft", has_text="Its lamp").wait_for(timeout=30_000)
+    page.mouse.move(100, 200)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"({BELOW})() > 100")
+    at = page.evaluate("scrollY")
+    halted.set()
+    page.locator("[data-testid=rate-up]").nth(2).wait_for(timeout=30_000)
+    assert page.evaluate("scrollY") == at, "who has scrolled away is left there"
+
+
+def test_the_first_conversation_is_listed_beside_itself(answering: Portal, browser: Any) -> None:
+    answering.manage("shell", "-v", "0", "-c", NINA)
+    page = browser.new_context(locale="en-GB").new_page()
+    sign_in(page, answering, "nina")
+    page.goto(f"{answering.address}/ask/")
+    expect(page.locator("[data-talks]")).to_be_hidden()
+    page.fill("[data-testid=ask-input]", QUESTION)
+    page.press("[data-testid=ask-input]", "Enter")
+    page.locator("#talks-found a[aria-current=page]", has_text=QUESTION).wait_for(timeout=30_000)
 
 
 def test_an_answer_without_javascript(answering: Portal, browser: Any, halted: threading.Event) -> None:

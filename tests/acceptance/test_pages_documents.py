@@ -100,6 +100,7 @@ def test_grid_facets_order_and_the_way_back(opened: Any) -> None:
 def test_a_view_is_saved_and_opened(opened: Any) -> None:
     page = opened("alice", "collection=shipyard&tag=pine")
     page.click("[data-testid=view-save-open]")
+    expect(page.locator("#view-name")).to_be_focused()
     page.fill("#view-name", "Pine ships")
     page.press("#view-name", "Enter")
     tab = page.locator("[data-testid=saved-view]", has_text="Pine ships")

@@ -104,6 +104,37 @@ def test_keys_are_letters_in_a_field_and_can_be_switched_off(portal: Portal, pag
     assert page.url == f"{portal.address}/"
 
 
+def test_escape_leaves_a_field_as_it_is(portal: Portal, page: Any) -> None:
+    page.keyboard.press("/")
+    box = page.locator("[data-testid=home-input]")
+    box.fill("ferry")
+    page.locator("[data-testid=theme-menu]").evaluate("summary => (summary.parentElement.open = true)")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-theme-choice]").first).to_be_hidden()
+    expect(box).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(box).not_to_be_focused()
+    expect(box).to_have_value("ferry")
+    page.keyboard.press("?")
+    expect(page.locator("[data-testid=keys]")).to_contain_text("Other pages have keys of their own")
+    page.keyboard.press("Escape")
+    page.keyboard.type("gd")
+    page.wait_for_url(f"{portal.address}/documents/")
+
+
+def test_a_form_that_is_unfolded_has_the_focus(portal: Portal, page: Any) -> None:
+    page.goto(f"{portal.address}/collections/")
+    page.keyboard.press("n")
+    expect(page.locator("#id_name")).to_be_focused()
+
+
+def test_the_theme_menu_closes_when_one_is_chosen(page: Any) -> None:
+    page.locator("[data-testid=theme-menu]").click()
+    page.locator("[data-theme-choice][value=dark]").click()
+    expect(page.locator("[data-theme-choice][value=dark]")).to_be_hidden()
+    expect(page.locator("[data-testid=theme-menu]")).to_be_focused()
+
+
 @pytest.mark.parametrize("script", [True, False])
 def test_three_themes_without_a_flash(portal: Portal, browser: Any, script: bool) -> None:
     context = browser.new_context(color_scheme="dark", java_script_enabled=script, base_url=portal.address)

@@ -153,7 +153,8 @@ def test_the_scope_of_the_last_question_stays(answer: Answer, herons: Document, 
 
 def test_a_document_is_asked_by_a_link(herons: Document, bob: User, charlie: User) -> None:
     address = f"/ask/?document={herons.pk}"
-    assert f'name="document" value="{herons.pk}"' in page_of(client_of(bob), herons.get_absolute_url())
+    document = page_of(client_of(bob), herons.get_absolute_url())
+    assert f'name="go" value="1"><input type="hidden" name="document" value="{herons.pk}"' in document
     assert f'name="documents" value="{herons.pk}" checked' in page_of(client_of(bob), address)
     assert client_of(charlie).get(address).status_code == 404
     assert client_of(bob).get("/ask/?document=nonsense").status_code == 404
