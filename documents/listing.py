@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from documents.forms import collection_label
 from documents.models import Collection, Status
 from documents.querysets import CANCELLED
+from documents.quoting import quoted
 from documents.templatetags.document_words import kind_name, language_name
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def chips_of(wanted: Wanted, given: QueryDict, collections: Iterable[Collection]
     for name in wanted.conditions():
         value = getattr(wanted, name)
         label = value_label(name, value, collections)
-        said = f"“{label}”" if name == "q" else f"{FACETS[name]}: {label}"
+        said = quoted(label) if name == "q" else f"{FACETS[name]}: {label}"
         yield Link(said, address(given, **{name: ""}))
 
 

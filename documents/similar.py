@@ -27,6 +27,10 @@ MOST = 6
 SAMPLE = 500
 NEAREST = 100
 MILLISECONDS = 2000
+#: The cosine below which a document is unlike. With the default model 99 % of 1,260 pairs of XQuAD articles,
+#: of 36 subjects, lie below, and of pairs of the sample documents, which are about one waterworks, a quarter.
+#: A model whose cosines are all high (E5) leaves every document above.
+LEAST = 0.35
 
 
 class TookTooLong(Exception):
@@ -42,7 +46,7 @@ class Similar:
 
 
 def similar_documents(document: Document, user: User) -> list[Similar]:
-    """The nearest first. Raises ``TookTooLong``."""
+    """The nearest first, those that are clearly unlike left out. Raises ``TookTooLong``."""
     space = active_space()
     if space is None:
         return []
@@ -62,7 +66,8 @@ def nearest(document: Document, user: User, middle: Any, space: EmbeddingSpace) 
     others = Scope(allowed.collections, Document.objects.exclude(pk=document.pk))
     best: dict[Any, int] = {}
     for near in vector_scan.nearest(others, middle, space=space, k=NEAREST):
-        best.setdefault(near.document_id, near.chunk_id)
+        if near.score >= LEAST:
+            best.setdefault(near.document_id, near.chunk_id)
     chosen = dict(list(best.items())[:MOST])
     rows = Document.objects.visible_to(user).select_related("collection").in_bulk(list(chosen))
     return [Similar(rows[pk], chunk) for pk, chunk in chosen.items() if pk in rows]

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from documents.quoting import quoted
 from search.generation.scoring import Assessment
 from search.models import Calibration
 from search.types import Hit, Refusal, Source
@@ -20,7 +21,7 @@ CLOSEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the confidence rests on where nothing that the question names is missing; each from 0 to 1.
+    """What the confidence rests on where no rule decides; each from 0 to 1.
 
     ``similarity`` is the cosine of question and nearest sentence, ``coverage`` the share of the question's
     words (rare ones count more) in the best sentence, ``passage`` the same for its passage, ``kind`` whether
@@ -34,8 +35,8 @@ class Features:
 
     @classmethod
     def of(cls, assessment: Assessment) -> Features | None:
-        """None where it is decided without: nothing to read, or something named is missing."""
-        if not assessment.sentences or assessment.missing or assessment.apart:
+        """None where a rule decides: nothing to read, something named is missing, a quantity untold."""
+        if not assessment.sentences or assessment.missing or assessment.apart or assessment.untold:
             return None
         return cls(
             similarity=max(assessment.similarity or 0.0, 0.0),
@@ -82,7 +83,7 @@ def parameters() -> Parameters:
 
 
 def confidence(assessment: Assessment, by: Parameters) -> float:
-    """How sure it is that the sources answer, from 0 to 1; 0 where something named is missing."""
+    """How sure it is that the sources answer, from 0 to 1; 0 where ``Features`` has none."""
     features = Features.of(assessment)
     if features is None:
         return 0.0
@@ -138,13 +139,9 @@ def said(code: str, missing: Sequence[str] = (), apart: Sequence[str] = ()) -> s
             "No passage that was found mentions any of %(names)s.",
             len(missing),
         )
-        return text % {"names": listed(missing)}
+        return text % {"names": quoted(*missing)}
     if apart:
-        return _("No passage that was found tells this of %(names)s.") % {"names": listed(apart)}
+        return _("No passage that was found tells this of %(names)s.") % {"names": quoted(*apart)}
     if code == "unsupported":
         return _("What the language model wrote is not backed by any passage.")
     return _("The passages that were found do not answer it.")
-
-
-def listed(names: Sequence[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)

@@ -55,12 +55,12 @@ def kind_of(question: str) -> AnswerKind:
 # --- Things of a kind ---------------------------------------------------------------------------
 
 _UNIT = (
-    r"%|percent\b|per cent\b|percentage points?\b|°\s?[CFK]\b|(?:thousand|million|billion|trillion|dozen)\b"
-    r"(?:\s(?:dollars|euros|pounds|people|tons?|tonnes|years|barrels))?|"
+    r"[%€]|percent\b|per cent\b|percentage points?\b|°\s?[CFK]\b|"
+    r"(?:thousand|million|billion|trillion|dozen)\b(?:\s(?:dollars|euros|pounds|people|tons?|tonnes|years|barrels))?|"
     r"(?:k|M|G|m|c|µ|n)?(?:m|g|s|W|Pa|Hz|V|A|J|L|l|bar|B|Wh|N|mol)\b(?:[/³²]\w+)*|m[³²3](?:/[a-z]+)?|"
     r"(?:km|mi|ft|lb|lbs|kg|mg|mm|cm|rpm|psi|kWh|GHz|MHz|GB|MB|TB|hours?|minutes?|seconds?|days?|weeks?|months?|"
     r"years?|miles?|feet|inches|metres?|meters?|kilomet(?:re|er)s?|acres?|hectares?|degrees?|points?|yards?|tons?|"
-    r"tonnes|litres?|liters?|dollars|euros|cents)\b"
+    r"tonnes|litres?|liters?|knots|mph|dollars|euros|cents)\b"
 )
 _WORDED = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from documents.models import Chunk
+from documents.sentences import sentences
 from search import pipeline
 from search.anaphora import resolved
 from search.answer_kind import names
@@ -26,7 +27,7 @@ from search.exceptions import SearchError
 from search.models import Answer
 from search.representation import readable_text
 from search.types import Turn
-from search.words import content_words, stems
+from search.words import WORD, content_words, stems
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,8 +41,12 @@ AROUND = 12
 KEPT_SECONDS = 60 * 60
 LONGEST_SUBJECT = 80
 LONGEST_TITLE = 60
-#: A heading's number: "3.2", "IV.", "Chapter 7:".
-NUMBERING = re.compile(r"^(?:(?:chapter|section|part|§)\s*)?(?:\d+(?:\.\d+)*|[IVX]+)[.):]?\s+", re.IGNORECASE)
+#: A heading's number: "3.2", "IV.", "Chapter 7:". Of a heading that is no more than that nothing is left.
+NUMBERING = re.compile(
+    r"^(?:(?:chapter|section|part|page|appendix|slide|sheet|§|kapitel|abschnitt|teil|seite|anhang|folie|blatt)\s*)?"
+    r"(?:\d+(?:\.\d+)*|[IVX]+)(?:[.):]?\s+|[.):]?$)",
+    re.IGNORECASE,
+)
 
 Place = tuple[UUID, int]
 
@@ -119,15 +124,21 @@ def subjects(near: Iterable[tuple[int, Chunk]], *, own_too: bool) -> Iterator[tu
     for distance, chunk in near:
         if (distance or own_too) and chunk.heading:
             yield chunk, NUMBERING.sub("", chunk.heading[-1].strip())
-    named = Counter(
-        (chunk.pk, chunk.text[start:end])
-        for distance, chunk in near
-        if distance <= 1
-        for start, end in names(chunk.text)
-    )
+    named = Counter((chunk.pk, name) for distance, chunk in near if distance <= 1 for name in named_in(chunk))
     by_key = {chunk.pk: chunk for _, chunk in near}
     for (pk, name), _times in named.most_common():
         yield by_key[pk], name
+
+
+def named_in(chunk: Chunk) -> Iterator[str]:
+    """Its names. A single word that only ever begins sentences has its capital from there."""
+    begun = {WORD.search(chunk.text, start, end) for start, end in sentences(chunk.text)}
+    begins = {word.start() for word in begun if word}
+    found = [(start in begins, chunk.text[start:end]) for start, end in names(chunk.text)]
+    within = {name for first, name in found if not first}
+    for _first, name in found:
+        if (name in within or " " in name) and NUMBERING.sub("", name):
+            yield name
 
 
 def worded(subject: str, title: str) -> str:

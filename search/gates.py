@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Document
+from documents.quoting import quoted
 from search.types import Filters, Query
 
 if TYPE_CHECKING:
@@ -115,21 +116,17 @@ def sayable(document: Document, query: Query) -> ChunkQuerySet:
 def saying(document: Document, query: Query) -> Step:
     own = Chunk.objects.filter(document=document)
     if own.saying(query.phrases).exists():
-        return Step("phrases", True, _("It holds %(phrases)s.") % {"phrases": quoted(query.phrases)})
+        return Step("phrases", True, _("It holds %(phrases)s.") % {"phrases": quoted(*query.phrases)})
     missing = [phrase for phrase in query.phrases if not own.saying([phrase]).exists()]
     if missing:
         detail = _("No passage of it holds %(phrases)s word for word.")
-        return Step("phrases", False, detail % {"phrases": quoted(missing)})
+        return Step("phrases", False, detail % {"phrases": quoted(*missing)})
     detail = _("No single passage of it holds all of %(phrases)s.")
-    return Step("phrases", False, detail % {"phrases": quoted(query.phrases)})
+    return Step("phrases", False, detail % {"phrases": quoted(*query.phrases)})
 
 
 def not_saying(document: Document, query: Query) -> Step:
-    words = {"words": quoted(query.without)}
+    words = {"words": quoted(*query.without)}
     if sayable(document, query).exists():
         return Step("exclusions", True, _("It has passages without %(words)s.") % words)
     return Step("exclusions", False, _("Every passage of it that fits holds %(words)s, excluded.") % words)
-
-
-def quoted(phrases: Iterable[str]) -> str:
-    return ", ".join(f"“{phrase}”" for phrase in phrases)

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from documents.models import Document
+from documents.quoting import quoted
 from search.navigation import address
 from search.presentation import passage_url
 from search.rendering import passage
@@ -79,7 +80,7 @@ def reasons(hit: Hit) -> Iterator[str]:
     for leg in found:
         yield ways[leg] % {"rank": ordinal(hit.matched[leg])}
     if words := found_words(hit):
-        yield _("It holds %(words)s.") % {"words": ", ".join(f"“{word}”" for word in words)}
+        yield _("It holds %(words)s.") % {"words": quoted(*words)}
     if rank := hit.matched.get("document"):
         yield (
             _("It stands in the document that your words name.")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from documents.models import Document
 from documents.parsing.registry import NAMES
+from documents.quoting import quoted
 from search.facets import Facets
 from search.query import ASKED, bare, understood
 from search.types import Filters
@@ -169,4 +170,4 @@ def meaning(match: re.Match[str]) -> str:
         return f"{match['name'].lower()}: {said}"
     if match["word"] or match["minus"]:
         return _("without “%(words)s”") % {"words": said}
-    return f"“{said}”"
+    return quoted(said)

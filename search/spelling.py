@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import log
 from typing import TYPE_CHECKING
 
-from documents.vocabulary import LONGEST, SHORTEST, Neighbour, Unknown, unknown
+from documents.vocabulary import LONGEST, Neighbour, Unknown, unknown
 from search.query import WORD, reworded
 from search.types import Query
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 #: Of a longer query: whoever writes so much is not helped by a suggestion.
 MAX_WORDS = 16
+#: A shorter word is within a letter of too many others: "fast" is no slip for "last".
+SHORTEST = 5
 #: From so many letters on two may be wrong.
 LONG = 8
 #: What a letter counts against documents: one more wrong is worth twenty times as many documents.
 LETTER = 3.0
-#: People seldom get the first letter wrong.
-FIRST_LETTER = 1.5
 
 
 def suggestion(query: Query, user: User, *, raw: str) -> str | None:
@@ -31,7 +31,9 @@ def suggestion(query: Query, user: User, *, raw: str) -> str | None:
     milliseconds: to be asked when little was found.
     """
     words = list(dict.fromkeys(correctable(query.text)))[:MAX_WORDS]
-    found = unknown(words, user=user, collections=query.filters.collections)
+    found = dict(unknown(words, user=user, collections=query.filters.collections))
+    if words and words[-1] in found and is_begun(found[words[-1]]):
+        del found[words[-1]]
     better = {written: likeliest(each) for written, each in found.items()}
     corrections = {written: cased(written, right) for written, right in better.items() if right}
     return reworded(raw, corrections) if corrections else None
@@ -45,6 +47,11 @@ def correctable(text: str) -> Iterator[str]:
             yield from (part for part in parts if SHORTEST <= len(part) <= LONGEST)
 
 
+def is_begun(asked: Unknown) -> bool:
+    """Whether it may be a word that is still being written: "sourd"."""
+    return any(each.word.startswith(asked.word) for each in asked.neighbours)
+
+
 def likeliest(asked: Unknown) -> str | None:
     """The nearest that most documents hold."""
     near = [each for each in asked.neighbours if is_near(asked.word, each.word)]
@@ -53,12 +60,12 @@ def likeliest(asked: Unknown) -> str | None:
 
 
 def is_near(word: str, other: str) -> bool:
-    return distance(word, other) <= (1 if len(word) < LONG else 2)
+    """People seldom get the first letter wrong."""
+    return word[0] == other[0] and distance(word, other) <= (1 if len(word) < LONG else 2)
 
 
 def fitness(word: str, neighbour: Neighbour) -> float:
-    first = FIRST_LETTER * (word[0] != neighbour.word[0])
-    return log(1 + neighbour.documents) - LETTER * distance(word, neighbour.word) - first
+    return log(1 + neighbour.documents) - LETTER * distance(word, neighbour.word)
 
 
 def distance(a: str, b: str) -> int:

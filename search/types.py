@@ -235,6 +235,8 @@ class Assessment:
     apart: tuple[str, ...] = ()
     #: Whether it holds a thing of the asked kind.
     holds_kind: bool = False
+    #: Whether its passage neither tells the quantity that is asked for nor speaks of it.
+    untold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

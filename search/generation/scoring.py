@@ -16,6 +16,7 @@ from typing import Any
 from documents.sentences import sentences
 from search.answer_kind import AnswerKind, kind_of, things
 from search.mentions import Demand, demands, is_year, missing
+from search.quantities import Quantity, asked_for, may_tell
 from search.types import Assessment, Quote, ScoredSentence, Source
 from search.words import content_words, stem, stems
 
@@ -52,10 +53,14 @@ class Question:
     stems: frozenset[str]
     demands: tuple[Demand, ...]
     kind: AnswerKind
+    #: Of one of these a number is asked for.
+    quantities: tuple[Quantity, ...]
 
     @classmethod
     def of(cls, text: str) -> Question:
-        return cls(text, frozenset(map(stem, content_words(text))), demands(text), kind_of(text))
+        kind = kind_of(text)
+        quantities = asked_for(text) if kind == "number" else ()
+        return cls(text, frozenset(map(stem, content_words(text))), demands(text), kind, quantities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +206,5 @@ def conclude(
         missing=nowhere,
         apart=tuple(each for each in here if each not in nowhere),
         holds_kind=question.kind == "text" or holds_kind(question, best.text),
+        untold=not may_tell(question.quantities, around[best.quote.n]),
     )

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 
 from search.answer_kind import DATE, AnswerKind, Span, kind_of, things
+from search.quantities import asked_for, is_told
 from search.words import WORD, content_words, stem, stems
 
 YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 YEAR_ASKED = re.compile(r"\b(?:what|which) (?:\w+ )?year\b", re.IGNORECASE)
 #: What is counted or measured: "how many *people* …", "what percentage".
 COUNTED = re.compile(r"\bhow (?:many|much) ((?:\S+ ?){1,3})", re.IGNORECASE)
-SHARE_ASKED = re.compile(r"\bpercent|\bproportion\b|\bshare\b|\bmargin\b", re.IGNORECASE)
-MONEY_ASKED = re.compile(
-    r"\bcosts?\b|\bprices?\b|\bmoney\b|\bpaid\b|\bpay\b|\bworth\b|\bdollars\b|\brevenues?\b", re.I
-)
 #: A clause's end keeps words apart as so many words do.
 CLAUSE = re.compile(r"[,;:()—–]")
 CLAUSE_WORDS = 2
 #: What a thing of exactly the asked form is worth, in words of the question beside it.
 FITTING = 1.0
+#: What a number of the asked quantity is worth: more than its place among the words of the question.
+MEASURED = 4.0
 
 
 def answer_span(question: str, sentence: str) -> Span | None:
@@ -66,7 +65,7 @@ def narrowed(question: str, sentence: str, span: Span, kind: AnswerKind) -> Span
 
 
 def fit(question: str, sentence: str, span: Span, kind: AnswerKind) -> float:
-    """How well the form of a number fits what is asked: counted things, shares, sums of money."""
+    """How well the form of a number fits what is asked: counted things, quantities."""
     if kind != "number":
         return 0.0
     thing, behind = sentence[slice(*span)], sentence[span[1] : span[1] + 40]
@@ -75,11 +74,7 @@ def fit(question: str, sentence: str, span: Span, kind: AnswerKind) -> float:
         named = [stem(word) for word in content_words(counted.group(1))[:2]]
         following = [stem(word) for word in WORD.findall(behind)[:3]]
         score += FITTING * bool(set(named) & set(following))
-    if SHARE_ASKED.search(question):
-        score += FITTING * ("%" in thing or "percent" in thing)
-    if MONEY_ASKED.search(question):
-        score += FITTING * any(sign in thing for sign in "$€£¥")
-    return score
+    return score + MEASURED * is_told(asked_for(question), sentence, span)
 
 
 def nearness(sentence: str, span: Span, places: list[int]) -> float:

@@ -178,6 +178,36 @@ def test_each_of_the_features_pulls_its_way() -> None:
     assert confidence(Assessment(()), by) == 0
 
 
+TOWER = "Dr. Amelia Thornbury opened the observatory on 14 May 1987. It was a windy day."
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "untold"),
+    [
+        ("How tall is Dr. Amelia Thornbury?", TOWER, True),
+        (
+            "What is the salary of the shift leader?",
+            "Each shift has a shift leader and one technician.",
+            True,
+        ),
+        ("How tall is Dr. Amelia Thornbury?", f"{TOWER} The mirror has 2.35 metres.", False),
+        ("What is the salary of the shift leader?", "A shift leader is paid by the hour.", False),
+        ("How tall is the tower?", "Der Turm hat eine Höhe von 62 Metern.", False),
+        ("How long did the work take?", "The work went on until the spring.", False),
+        ("How many steps has the tower?", "Dr. Thornbury opened the tower.", False),
+        ("Why is the tower so tall?", "Dr. Thornbury opened the tower.", False),
+    ],
+)
+def test_a_quantity_of_which_the_passage_says_nothing_is_refused(
+    question: str, text: str, untold: bool
+) -> None:
+    """A height without a length, a salary without money; only where nothing else could tell it."""
+    assessment, sources = assessment_of(question, text)
+    assert assessment.untold == untold
+    found = refusal(replace(assessment, similarity=1.0), sources, DEFAULT)
+    assert (found.code if found else None) == ("unsure" if untold else None)
+
+
 def test_the_closest_passages_are_those_of_the_best_sentences() -> None:
     assessment, sources = assessment_of(NEAR_MISS, TRAMS, SECOND, FIRST, TRAMS)
     found = refusal(assessment, sources, DEFAULT)

@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from documents.models import Collection, Document
+from documents.models import Chunk, Collection, Document
 from documents.services import document_delete
 from search import answers
-from search.follow_ups import follow_ups, is_answered
+from search.follow_ups import follow_ups, is_answered, named_in, subjects
 from search.models import Answer, Conversation
 from search.types import Turn
 from tests.search.examples import HERONS
@@ -88,6 +88,20 @@ def test_what_would_be_refused_is_not_offered(
     history = (Turn(answer.question, answer.text),)
     assert not is_answered("What is the salary of the mayor of Velmora?", history, answer)
     assert is_answered("How many breeding pairs did the colony count in 1987?", history, answer)
+
+
+def test_no_subject_is_a_word_that_only_begins_a_sentence_or_a_bare_number() -> None:
+    text = (
+        "Every visitor signs the book. New members meet Ottilie Brandhuber. Varroa is treated in winter. "
+        "Gertrud is fed twice. They call the starter Gertrud, as Section 4 says."
+    )
+    chunk = Chunk(text=text, heading=["Bees", "Section 4"])
+    assert list(named_in(chunk)) == ["Ottilie Brandhuber", "Gertrud", "Gertrud"]
+    beside = Chunk(pk=2, text="", heading=["Bees", "Section 5"]), Chunk(pk=3, text="", heading=["2. Hives"])
+    assert [subject for _, subject in subjects([(1, each) for each in beside], own_too=False)] == [
+        "",
+        "Hives",
+    ]
 
 
 @pytest.mark.django_db

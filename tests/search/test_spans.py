@@ -7,6 +7,9 @@ import pytest
 from search.generation.spans import answer_span
 
 FOUNDED = "Anders Lindqvist founded the observatory in 1923."
+DOME = "The dome turns once in 6 minutes and weighs 41 tonnes."
+FERRY = "The ferry covers 14 km in 35 minutes at 13 knots and costs 4.80 €."
+OVEN = "Rolls of 80 g stay in the oven, which is 3.2 m wide, for 25 minutes at 230 °C."
 OPENED = "The tram network of Velmora opened on 4 May 1904 with eleven carriages."
 
 
@@ -24,6 +27,18 @@ OPENED = "The tram network of Velmora opened on 4 May 1904 with eleven carriages
         ("What percentage of the herons returned?", "Of 214 herons 45 % returned.", "45 %"),
         ("How much did it cost?", "The depot of 1904 has 11 tracks and cost $3.2 million.", "$3.2 million"),
         ("What is the capacity of P-101?", "Pump P-101 has a capacity of 45 m³/h.", "45 m³/h"),
+        ("How heavy is the dome?", DOME, "41 tonnes"),
+        ("How much does the dome weigh?", DOME, "41 tonnes"),
+        ("How long does the dome take to turn?", DOME, "6 minutes"),
+        ("How fast is the ferry?", FERRY, "13 knots"),
+        ("How far does the ferry go?", FERRY, "14 km"),
+        ("How much is the price of the ferry?", FERRY, "4.80 €"),
+        ("How hot is the oven?", OVEN, "230 °C"),
+        ("How wide is the oven?", OVEN, "3.2 m"),
+        ("What is the weight of a roll?", OVEN, "80 g"),
+        ("How long does a roll stay in the oven?", OVEN, "25 minutes"),
+        ("How old is the bridge?", "The bridge of 240 metres is 90 years old.", "90 years"),
+        ("How tall is the tower?", "With its 214 steps the tower has 62 Meter.", "62 Meter"),
         ("Who worked with Anders Lindqvist?", "Anders Lindqvist worked with Mara Holt.", "Mara Holt"),
     ],
 )

@@ -55,6 +55,14 @@ def test_what_is_known_in_any_form_or_near_to_nothing_is_left_alone(alice: User)
     assert {raw: suggested(raw, alice) for raw in KNOWN} == dict.fromkeys(KNOWN)
 
 
+def test_a_right_word_that_nothing_holds_is_left_alone(alice: User) -> None:
+    """One of four letters, one with another first letter, and one that is still being written."""
+    for raw in ("bush trams", "merons of Ormund", "observ", "the sourd"):
+        assert suggested(raw, alice) is None
+    assert suggested("observator", alice) is None
+    assert suggested("observator of Ormund", alice) == "observatory of Ormund"
+
+
 def test_a_word_with_digits_is_never_corrected(alice: User) -> None:
     for raw in ("hern0ns", "herns-1", "depo7", "2O23 19O4", "tram7-netwrok"):
         assert suggested(raw, alice) is None

@@ -168,6 +168,14 @@ def test_every_hit_says_why(browser: SignIn, alice: User, bob: User, document: D
     )
 
 
+def test_found_words_stand_in_the_quotation_marks_of_the_page(
+    browser: SignIn, bob: User, document: Document
+) -> None:
+    german = browser(bob).get("/search/", {"q": "boiler manual"}, headers={"Accept-Language": "de"}).text
+    assert "„boiler“" in german
+    assert "“boiler”" not in german
+
+
 def test_passages_that_gave_way_are_a_link_away(
     browser: SignIn, bob: User, collection: Collection, make_document: Any
 ) -> None:
