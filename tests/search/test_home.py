@@ -56,7 +56,7 @@ def test_what_could_not_be_read_is_marked_among_the_recent(
 ) -> None:
     make_document(collection, "Read.", title="Read")
     assert "badge" not in page(alice)
-    document_fail(document=upload(collection, "Not read."), reason="damaged")
+    document_fail(document_id=upload(collection, "Not read.").pk, reason="damaged")
     recent = page(alice).split('class="recents"')[1].split("</ul>")[0]
     assert recent.count('<span class="badge" data-status="failed">failed</span>') == 1
 
