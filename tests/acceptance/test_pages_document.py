@@ -189,7 +189,8 @@ def sections(portal: Portal, people: dict[str, Any]) -> str:
     bearer = {"Authorization": f"Bearer {people['token']}"}
     with httpx.Client(base_url=f"{portal.address}/api/v1/", headers=bearer, timeout=60) as client:
         given = {"collection": "harbour-office", "title": "Sections"}
-        pk = client.post("documents/", files={"file": ("sections.md", text.encode())}, data=given).json()["id"]
+        files = {"file": ("sections.md", text.encode())}
+        pk = client.post("documents/", files=files, data=given).json()["id"]
         wait_for(lambda: client.get(f"documents/{pk}/").json()["status"] == "ready")
     return f"{portal.address}/documents/{pk}/"
 
