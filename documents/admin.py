@@ -250,6 +250,14 @@ class DocumentAdmin(CuratedAdmin):
             return ()
         return (*self.FACTS, "traceback") if request.user.is_superuser else self.FACTS
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """“View on site” is for those alone who see the document on its page: a superuser may not."""
+        page: Any = super().render_change_form(request, context, *args, **kwargs)
+        if document := kwargs.get("obj"):
+            seen = Document.objects.visible_to(request.user)
+            page.context_data["has_absolute_url"] = seen.filter(pk=document.pk).exists()
+        return page
+
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from documents import services, undo
 from documents.answering import Tone, answer
+from documents.forms import collection_label
 from documents.listing import wanted_by
 from documents.models import Collection, Document
 from documents.services import Outcome
@@ -89,7 +90,8 @@ def move(request: HttpRequest, user: User, documents: list[Document], forbidden:
     for pk in outcome.done:
         homes[former[pk]].append(pk)
     count = len(outcome.done)
-    text = ngettext("%(n)s document moved.", "%(n)s documents moved.", count) % {"n": count}
+    text = ngettext("%(n)s document moved to “%(to)s”.", "%(n)s documents moved to “%(to)s”.", count)
+    text %= {"n": count, "to": collection_label(collection)}
     return told(request, text, outcome, forbidden, undo.moving(homes))
 
 

@@ -128,6 +128,7 @@ def collection_page(
         "collection": collection,
         "usage": usage_of(collection),
         "may_manage": may_manage(user, collection),
+        "may_add": Collection.objects.writable_by(user).filter(pk=collection.pk).exists(),
         "memberships": collection.memberships.select_related("user").order_by("user__username"),
         "roles": Role.choices,
         "form": form or CollectionForm({"name": collection.name, "description": collection.description}),

@@ -80,5 +80,7 @@ class MemberForm(forms.Form):
         name: str = self.cleaned_data["username"]
         self.user = get_user_model().objects.filter(username=name, is_active=True).first()
         if self.user is None:
-            raise forms.ValidationError(_("There is no user of that name."))
+            raise forms.ValidationError(
+                _("There is no user of that name. New users are made in the administration.")
+            )
         return name

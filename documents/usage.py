@@ -28,13 +28,13 @@ OWNER = "owner"
 
 
 def counted(collections: QuerySet[Collection]) -> QuerySet[Any]:
-    """Each with ``documents_count``, ``bytes`` and ``members_count``, one subquery each."""
+    """Each with ``documents_count``, ``bytes`` and ``people_count`` (the owner too), one subquery each."""
     documents = Document.objects.order_by().filter(collection=OuterRef("pk")).values("collection")
     members = Membership.objects.order_by().filter(collection=OuterRef("pk")).values("collection")
     return collections.annotate(
         documents_count=number(documents.annotate(n=Count("pk"))),
         bytes=number(documents.annotate(n=Sum("size"))),
-        members_count=number(members.annotate(n=Count("pk"))),
+        people_count=number(members.annotate(n=Count("pk"))) + 1,
     )
 
 

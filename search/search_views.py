@@ -120,9 +120,14 @@ def followed(form: WhyForm, user: User) -> dict[str, Any]:
     wanted = form.request()
     if form.errors:
         return {"error": said_wrong(form)}
-    chosen = form.cleaned_data["document"]
+    chosen, title = form.cleaned_data["document"], form.cleaned_data["find"]
     if chosen is None:
-        return {"choices": titled(form.cleaned_data["find"], user)} if wanted else {"error": ""}
+        if wanted is None:
+            return {"error": ""}
+        choices = titled(title, user)
+        if len(choices) != 1 or not title:
+            return {"choices": choices}
+        chosen = choices[0].pk
     visible = Document.objects.visible_to(user).select_related("collection")
     document = get_object_or_404(visible, pk=chosen)
     if wanted is None:

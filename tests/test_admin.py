@@ -85,6 +85,14 @@ def test_curator_sees_what_they_manage_and_no_more(
     assert curator.get("/admin/search/answer/").status_code == 403
 
 
+def test_a_document_is_viewed_on_the_site_by_those_who_may(
+    root: Client, curator: Client, collection: Collection, upload: Any
+) -> None:
+    address = f"{DOCUMENTS}{upload(collection, 'Words.').pk}/change/"
+    assert "View on site" in curator.get(address).content.decode()
+    assert "View on site" not in root.get(address).content.decode(), "there it would be 404"
+
+
 def test_curator_uploads_into_managed_collections_only(
     curator: Client, collection: Collection, elsewhere: Document
 ) -> None:

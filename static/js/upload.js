@@ -48,23 +48,25 @@ function offer(button, field) {
 }
 
 function take(found) {
+  const rows = document.createDocumentFragment();
   for (const { file, path, name } of found) {
-    const upload = { file, path, collection: form.elements.collection.value, row: addRow(path || name || file.name) };
+    const upload = { file, path, collection: form.elements.collection.value, row: addRow(rows, path || name || file.name) };
     uploads.add(upload);
     upload.row.querySelector("[data-dismiss]").addEventListener("click", () => dismiss(upload));
     upload.row.querySelector("[data-retry]").addEventListener("click", () => retry(upload));
     if (file) queue(upload);
     else refuse(upload, words.textUnreadable);
   }
+  list.prepend(rows); // the newest first
+  list.hidden = !uploads.size;
   next();
 }
 
-function addRow(name) {
+function addRow(rows, name) {
   const row = area.querySelector("[data-upload-template]").content.firstElementChild.cloneNode(true);
   const title = row.querySelector("[data-name]");
   title.textContent = title.title = name;
-  list.append(row);
-  list.hidden = false;
+  rows.append(row);
   return row;
 }
 
@@ -130,7 +132,7 @@ function arrived(upload, request) {
 function duplicate(upload, stored) {
   const anchor = { href: `/documents/${stored.id}/`, text: stored.title };
   if (stored.status === "failed") return failedBefore(upload, stored, anchor);
-  say(upload, "duplicate", "");
+  say(upload, "duplicate", words.textHere);
   return note(upload, words.textDuplicate, anchor);
 }
 
@@ -181,10 +183,16 @@ function nameOf(upload) {
 }
 
 function say(upload, state, text, percent = null) {
+  if (state !== upload.state && (state === "refused" || state === "failed")) raise(upload);
   upload.state = upload.row.dataset.state = state;
   upload.row.querySelector("[data-state]").textContent = text;
   if (percent !== null) upload.row.querySelector("[data-bar]").value = percent;
   drawing ||= requestAnimationFrame(summarise);
+}
+
+/** What went wrong is seen without scrolling. A row with the focus stays: moved, it would lose it. */
+function raise({ row }) {
+  if (!row.contains(document.activeElement)) row.parentNode?.prepend(row);
 }
 
 function note(upload, text, anchor = null) {
@@ -265,25 +273,26 @@ function clear() {
   for (const upload of [...uploads]) if (!isUnderWay(upload)) forget(upload);
 }
 
-// --- The line above the list: "143 of 300 sent, 2 refused" ----------------------------------------
+// --- The line above the list: "300 files: 157 to send, 141 ready, 2 refused" -------------------------
 
 function summarise() {
   drawing = 0;
-  const counts = { ready: 0, duplicate: 0, refused: 0, failed: 0, cancelled: 0 };
-  let unsent = 0;
-  let running = 0;
-  for (const upload of uploads) {
-    if (upload.state in counts) counts[upload.state] += 1;
-    if (!upload.id && upload.state !== "duplicate") unsent += 1;
-    if (isUnderWay(upload)) running += 1;
-  }
+  const counts = { sending: 0, reading: 0, ready: 0, duplicate: 0, refused: 0, failed: 0, cancelled: 0 };
+  for (const upload of uploads) counts[countedAs(upload)] += 1;
+  const running = counts.sending + counts.reading;
   const texts = words.textCounts.split("|");
   const parts = Object.values(counts).map((n, index) => (n ? fill(texts[index], { n }) : ""));
-  const sent = fill(words.textSent, { sent: uploads.size - unsent, total: uploads.size });
-  summary.querySelector("[data-summary-text]").textContent = [sent, ...parts].filter(Boolean).join(", ");
+  const files = fill(words.textFiles, { n: uploads.size });
+  summary.querySelector("[data-summary-text]").textContent = `${files}: ${parts.filter(Boolean).join(", ")}`;
   summary.querySelector("[data-cancel-all]").hidden = !running;
   summary.querySelector("[data-clear]").hidden = running === uploads.size;
   summary.hidden = uploads.size < 2;
+}
+
+/** Each upload counts once, so that the outcomes add up to the files. */
+function countedAs(upload) {
+  if (!isUnderWay(upload)) return upload.state;
+  return RUNNING.has(upload.state) ? "reading" : "sending";
 }
 
 // --- Drop anywhere on the page -------------------------------------------------------------------

@@ -126,14 +126,26 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
+/** The heading above what is marked on the page; where nothing is, the first on it, or the last before it. */
+function headingAt(reader, number, headings) {
+  const mark = reader.querySelector("#mark, #match");
+  const stands = ({ dataset }) => {
+    if (Number(dataset.ofPage) !== number) return Number(dataset.ofPage) < number;
+    const begin = reader.querySelector(`.page-text [data-chunk="${CSS.escape(dataset.ofChunk)}"]`);
+    return mark && begin && !(begin.compareDocumentPosition(mark) & Node.DOCUMENT_POSITION_PRECEDING);
+  };
+  const first = mark ? null : headings.find((each) => Number(each.dataset.ofPage) === number);
+  return first || headings.findLast(stands);
+}
+
 /** The strip and the outline show where the reader is; a part of the strip that is not there is fetched. */
 function follow(reader) {
   const number = Number(reader.dataset.page);
   const strip = document.querySelector("[data-viewer] [data-strip]");
   for (const link of document.querySelectorAll("[data-viewer] [data-page][aria-current]")) link.removeAttribute("aria-current");
   const headings = [...document.querySelectorAll("[data-of-page]")];
-  const last = headings.findLast((each) => Number(each.dataset.ofPage) <= number);
-  for (const each of headings) each.classList.toggle("is-here", each === last);
+  const here = headingAt(reader, number, headings);
+  for (const each of headings) each.classList.toggle("is-here", each === here);
   if (!strip) return;
   const link = strip.querySelector(`[data-page="${number}"]`);
   if (!link) {

@@ -61,7 +61,10 @@ def test_a_folder_is_uploaded_with_the_paths_of_its_files(
     page.locator(f"{ROW}[data-state=ready]").nth(11).wait_for(timeout=60_000)
     assert page.locator(ROW).count() == 14
     summary = page.locator("[data-testid=upload-summary]")
-    expect(summary).to_have_text("13 of 14 sent, 12 ready, 1 already here, 1 refused")
+    expect(summary).to_have_text("14 files: 12 ready, 1 already here, 1 refused")
+    twin = page.locator(f"{ROW}[data-state=duplicate]")
+    expect(twin.locator("[data-testid=upload-state]")).to_have_text("already here")
+    expect(page.locator(ROW).first).to_contain_text("archive/empty.txt")
     assert max(at_once) == 3
     refused = page.locator(f"{ROW}[data-state=refused]")
     assert "archive/empty.txt" in refused.inner_text()
@@ -236,7 +239,7 @@ def test_a_row_is_cancelled_beside_the_uploads(documents: Callable[..., Any], tm
     assert row.locator("[data-testid=document-reason]").is_hidden()
     page.wait_for_selector(f"{ROW}[data-state=cancelled]")
     summary = page.locator("[data-testid=upload-summary]")
-    expect(summary).to_have_text("1 of 2 sent, 1 refused, 1 cancelled")
+    expect(summary).to_have_text("2 files: 1 refused, 1 cancelled")
 
 
 def test_a_file_is_replaced_on_its_page(

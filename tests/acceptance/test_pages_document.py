@@ -179,6 +179,52 @@ def test_fields_are_edited_in_place_and_taken_back(opened: Open) -> None:
     assert page.wrong == []
 
 
+@pytest.fixture(scope="module")
+def sections(portal: Portal, people: dict[str, Any]) -> str:
+    """The address of a text of three sections, all of them on its only page."""
+    text = "# Harbour\n\n" + "\n\n".join(
+        f"## {name}\n\n" + f"The {name.lower()} is looked after by the harbour master. " * 60
+        for name in ("Quay", "Lighthouse", "Breakwater")
+    )
+    bearer = {"Authorization": f"Bearer {people['token']}"}
+    with httpx.Client(base_url=f"{portal.address}/api/v1/", headers=bearer, timeout=60) as client:
+        given = {"collection": "harbour-office", "title": "Sections"}
+        files = {"file": ("sections.md", text.encode())}
+        pk = client.post("documents/", files=files, data=given).json()["id"]
+        wait_for(lambda: client.get(f"documents/{pk}/").json()["status"] == "ready")
+    return f"{portal.address}/documents/{pk}/"
+
+
+def test_the_outline_shows_the_section_of_the_passage(opened: Open, sections: str) -> None:
+    page = opened("bob")
+    page.goto(sections)
+    here, links = page.locator(".outline-list .is-here"), page.locator(".outline-list a")
+    expect(here).to_contain_text("Harbour")
+    links.filter(has_text="Lighthouse").click()
+    expect(page.locator("#mark")).to_contain_text("lighthouse is looked after")
+    expect(here).to_contain_text("Lighthouse")
+    page.goto(sections + links.filter(has_text="Quay").get_attribute("href").rpartition("/")[2])
+    expect(here).to_contain_text("Quay")
+    page.goto(f"{sections}?find=breakwater+is")
+    expect(here).to_contain_text("Breakwater")
+    assert page.wrong == []
+
+
+def test_a_new_title_reaches_the_tab_and_the_path(opened: Open, sections: str) -> None:
+    page = opened("alice")
+    page.goto(sections)
+    page.click("[data-testid=edit-title]")
+    page.fill("#field-title", "Parts & pieces")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-testid=document-title]")).to_have_text("Parts & pieces")
+    expect(page).to_have_title("Parts & pieces · Document portal")
+    expect(page.locator(".crumb-list [aria-current]")).to_have_text("Parts & pieces")
+    expect(page.locator(".crumb-list > li")).to_have_count(3)
+    page.click("[data-testid=toast-undo]")
+    expect(page).to_have_title("Sections · Document portal")
+    expect(page.locator(".crumb-list [aria-current]")).to_have_text("Sections")
+
+
 def test_a_link_is_copied_and_a_question_asked_of_it_alone(opened: Open) -> None:
     page = opened("bob", "?page=2", permissions=["clipboard-read", "clipboard-write"])
     page.click("[data-testid=copy-link]")

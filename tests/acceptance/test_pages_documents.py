@@ -191,7 +191,7 @@ def test_what_is_pasted_is_uploaded(opened: Any) -> None:
     row.locator("a", has_text="Bill of lading 40 casks").wait_for(timeout=30_000)
     page.evaluate(PASTE, "")
     expect(row).to_have_count(2)
-    expect(row.last).to_contain_text("Picture 2")
+    expect(row.first).to_contain_text("Picture 2")
 
 
 def refused(route: Any) -> None:

@@ -129,7 +129,7 @@ def test_move_tells_what_stayed_and_why(
 ) -> None:
     upload(shelf, "Text 0.")
     toast = act(browser, "move", documents, to=shelf.slug)
-    assert toast["text"].startswith("2 documents moved. 1 not: ")
+    assert toast["text"].startswith("2 documents moved to “Shelf”. 1 not: ")
     assert toast["tone"] == "bad"
     assert shelf.documents.count() == 3
     assert take_back(browser, toast)["text"] == "Undone for 2 documents."

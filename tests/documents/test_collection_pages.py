@@ -50,7 +50,7 @@ def test_the_list_tells_role_documents_size_and_members(
     collection_private(user=alice)
     page = shown(alice, LIST)
     assert page.index("Private (only you)") < page.index("Research"), "one's own comes first"
-    for text in ('data-testid="role">owner', "2 documents", "3.0\xa0KB", "1 member<"):
+    for text in ('data-testid="role">owner', "2 documents", "3.0\xa0KB", "2 people<"):
         assert text in page
     assert 'data-testid="role">viewer' in shown(bob, LIST)
     assert "by alice" in shown(bob, LIST)
@@ -70,6 +70,17 @@ def test_a_collection_is_made_and_a_name_is_needed(alice: User) -> None:
     refused = client.post(LIST, {"name": " "}).content.decode()
     assert '<details class="new-collection" open>' in refused
     assert "This field is required." in refused
+
+
+def test_an_empty_collection_offers_to_add_to_it(
+    alice: User, bob: User, collection: Collection, upload: Any
+) -> None:
+    address = f"{LIST}{collection.slug}/"
+    way = f'href="/documents/?collection={collection.slug}" data-testid="add-documents"'
+    assert way in shown(alice, address)
+    assert way not in shown(bob, address), "a viewer adds nothing"
+    upload(collection, "Words.")
+    assert way not in shown(alice, address)
 
 
 def test_usage(alice: User, bob: User, collection: Collection, make_document: Any) -> None:

@@ -207,6 +207,15 @@ def test_a_field_is_saved_in_place_with_a_way_back(alice: User, document: Docume
     assert document.tags == ["coal", "lost"], "an undo brings back what is not there any more"
 
 
+def test_a_new_title_is_that_of_the_page_and_its_path_too(alice: User, document: Document) -> None:
+    saved = client(alice).post(field(document, "title"), {"title": "Laws & <rules>"}, headers=HTMX)
+    part = saved.content.decode()
+    assert part.startswith("<title>Laws &amp; &lt;rules&gt; · Document portal</title>")
+    path = part.split('<ol hx-swap-oob="innerHTML:.crumb-list">')[1].split("</ol>")[0]
+    assert path.endswith('<li aria-current="page">Laws &amp; &lt;rules&gt;</li>')
+    assert path in get(alice, document.get_absolute_url())
+
+
 def test_tags_in_use_are_suggested_but_not_those_of_others(
     alice: User, bob: User, document: Document, upload: Any
 ) -> None:

@@ -222,7 +222,7 @@ def test_members(browser: SignIn, alice: User, bob: User, charlie: User, collect
     browser(alice).post(add, {"username": "charlie", "role": "editor"})
     assert collection.memberships.get(user=charlie).role == Role.EDITOR
     page = browser(alice).post(add, {"username": "nobody", "role": "editor"}, follow=True)
-    assert b"no user of that name" in page.content
+    assert b"no user of that name. New users are made in the administration." in page.content
     page = browser(alice).post(add, {"username": "alice", "role": "editor"}, follow=True)
     assert b"owner has every right" in page.content
     browser(alice).post(reverse("collection-member-remove", args=["research"]), {"username": "charlie"})

@@ -51,6 +51,16 @@ def test_questions_are_suggested_when_their_sample_is_ready(alice: User, bob: Us
     assert "sample" not in page(bob).split("samples-add")[-1].split("Only you see them")[-1]
 
 
+def test_what_could_not_be_read_is_marked_among_the_recent(
+    alice: User, collection: Collection, make_document: Any, upload: Any
+) -> None:
+    make_document(collection, "Read.", title="Read")
+    assert "badge" not in page(alice)
+    document_fail(document_id=upload(collection, "Not read.").pk, reason="damaged")
+    recent = page(alice).split('class="recents"')[1].split("</ul>")[0]
+    assert recent.count('<span class="badge" data-status="failed">failed</span>') == 1
+
+
 def test_the_samples_need_a_person_and_a_post(alice: User) -> None:
     for address in ("/documents/samples/", "/documents/samples/remove/"):
         assert Client().post(address)["Location"].startswith("/login/")

@@ -246,11 +246,23 @@ def test_odd_queries_are_explained_too(browser: SignIn, alice: User, document: D
 def test_why_lets_its_reader_choose_a_document(
     browser: SignIn, bob: User, charlie: User, document: Document
 ) -> None:
-    page = browser(bob).get("/search/why/", {"q": "steam", "find": "boiler"}).content.decode()
+    page = browser(bob).get("/search/why/", {"q": "steam"}).content.decode()
     assert f'href="/search/why/?q=steam&amp;document={document.pk}"' in page
     for client, title in ((browser(charlie), "boiler"), (browser(bob), "no such")):
         assert "No document" in client.get("/search/why/", {"q": "x", "find": title}).content.decode()
     assert Client().get("/search/why/")["Location"].startswith("/login/")
+
+
+def test_why_takes_the_only_document_of_that_title(
+    browser: SignIn, bob: User, document: Document, upload: Any
+) -> None:
+    asked = {"q": "steam", "find": "boiler"}
+    page = browser(bob).get("/search/why/", asked).content.decode()
+    assert 'data-testid="trace"' in page
+    assert 'data-testid="choices"' not in page
+    assert 'href="/search/why/?q=steam">Another document' in page
+    upload(document.collection, "Words.", title="Boiler plans")
+    assert 'data-testid="choices"' in browser(bob).get("/search/why/", asked).content.decode()
 
 
 def test_why_follows_the_document(browser: SignIn, bob: User, charlie: User, document: Document) -> None:
