@@ -38,7 +38,9 @@ YEAR_SECONDS = 365 * 24 * 60 * 60
 def document_thumbnail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The picture of ``page``. With ``v``, the version that it shows, it may be kept for good."""
     found = Document.objects.visible_to(request.user)  # type: ignore[arg-type]
-    document = get_object_or_404(found.only("file", "kind", "indexed_file", "indexed_kind"), pk=pk)
+    document = get_object_or_404(
+        found.only("file", "kind", "indexed_file", "indexed_kind", "page_count"), pk=pk
+    )
     number = natural(request.GET.get("page", "1"))
     if document.shown_kind not in PICTURED_KINDS or number is None:
         raise Http404
@@ -75,14 +77,17 @@ def thumbnail(document: Document, number: int) -> bytes:
         return kept
     if cache.get(f"undrawn:{name}"):
         raise UnreadableDocument
-    scale = scale_of(get_object_or_404(Page, document=document, number=number))
+    page = Page.objects.filter(document=document, number=number).first()
+    if page is None and 0 < number <= document.page_count:
+        raise UnreadableDocument  # counted, and not stored yet
+    scale = scale_of(page)
     release_connection()
     with a_turn(PATIENCE_SECONDS):
         return read(default_storage, name) or drawn(document, number, scale, name)
 
 
-def scale_of(page: Page) -> float:
-    if not (page.width and page.height):
+def scale_of(page: Page | None) -> float:
+    if not (page and page.width and page.height):
         raise Http404
     return min(WIDTH / page.width, HEIGHT / page.height)
 

@@ -53,6 +53,17 @@ def test_pages_that_are_not_there(page: str, alice: User, document: Document) ->
     assert get(alice, document, page=page).status_code == 404
 
 
+def test_a_page_that_is_counted_and_not_stored_yet(alice: User, document: Document) -> None:
+    """While it is read for the first time: lists show it already."""
+    Page.objects.filter(document=document, number=2).delete()
+    answer = get(alice, document, page="2")
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (
+        200,
+        "image/svg+xml",
+        "no-store",
+    )
+
+
 def test_kinds_without_pictures(alice: User, collection: Collection, make_document: Any) -> None:
     assert get(alice, make_document(collection, "Words about tides.")).status_code == 404
 
