@@ -25,9 +25,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from search import recording
+from search.events import Event, EventType
 from search.models import Answer, AnswerEvent
 from search.representation import answer_json, is_withheld
-from search.types import Event, EventType
 
 if TYPE_CHECKING:
     from documents.querysets import User

@@ -29,12 +29,12 @@ from pydantic import ValidationError
 
 from documents.exceptions import DocumentError
 from search import answers, mcp_tools
+from search.events import Event
 from search.exceptions import NotFound, SearchError
 from search.log import follow
 from search.mcp_tools import Arguments, AskArguments, ReadArguments, SearchArguments, Told
 from search.models import Answer
 from search.representation import answer_json
-from search.types import Event
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -19,11 +19,12 @@ from rest_framework.views import APIView
 from documents.api_access import AnyAccept, caller, checked
 from search import answers, log
 from search.api import finished
+from search.events import Event
 from search.exceptions import NotFound
 from search.models import Answer
 from search.presentation import citation_url
 from search.representation import answer_json
-from search.types import Event, Turn
+from search.types import Turn
 
 MODEL = "document-portal"
 #: When this door was opened; the field is required and says nothing else.

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from documents.models import Document
+from search.events import EventType
 from search.exceptions import Interrupted, SearchError
 from search.metrics import answers_total
 from search.models import Answer, AnswerEvent, Citation
@@ -25,7 +26,7 @@ from search.representation import (
     sources_json,
     wording,
 )
-from search.types import EventType, Evidence, Outcome, Sources
+from search.types import Evidence, Outcome, Sources
 
 #: Without a sign of life for this long, the process that wrote an answer is taken to be gone.
 LAPSE = timedelta(seconds=20)

@@ -13,10 +13,11 @@ from documents.line_boxes import boxes_between
 from documents.models import Chunk, Document
 from documents.told import told
 from search.abstention import said
+from search.events import Event
 from search.exceptions import SearchError
 from search.explanation import shown
 from search.models import Answer, Citation, Feedback
-from search.types import Event, Evidence, Hit, Outcome, PageBox, Refusal, SearchResult, Sentence, Sources
+from search.types import Evidence, Hit, Outcome, PageBox, Refusal, SearchResult, Sentence, Sources
 
 if TYPE_CHECKING:
     from documents.querysets import User

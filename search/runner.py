@@ -16,12 +16,13 @@ from django.db import DatabaseError, IntegrityError, connection
 from django.db.models.functions import Now
 
 from search import answer_cache, recording
+from search.events import Event, EventType
 from search.exceptions import SearchError, TooManyAnswers
 from search.log import hub
 from search.metrics import answers_running, first_token_seconds
 from search.models import Answer
 from search.representation import fresh_sentence
-from search.types import Event, EventType, Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
+from search.types import Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
 
 if TYPE_CHECKING:
     from documents.querysets import User

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 from django.http import HttpRequest, StreamingHttpResponse
 
+from search.events import Event
 from search.log import follow
 from search.models import Answer
 from search.representation import event_json
-from search.types import Event
 
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b": keep-alive\n\n"

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["hybrid", "vector", "keyword"]
 Rerank = Literal["auto", "on", "off"]
-EventType = Literal["started", "sources", "token", "sentence", "done", "error"]
 
 #: One rectangle of a passage: [page, x0, y0, x1, y1] in points, origin top left.
 PageBox = tuple[int, float, float, float, float]
@@ -389,13 +388,3 @@ class Outcome:
 
 #: What the answering pipeline yields: sources, words and sentences, and the outcome at last.
 Step = Sources | Token | Sentence | Waiting | Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One entry of an answer's log. ``seq`` rises by one from 1."""
-
-    answer: UUID
-    seq: int
-    type: EventType
-    payload: dict[str, Any]

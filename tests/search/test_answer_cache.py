@@ -23,13 +23,14 @@ from documents.services import (
     membership_remove,
 )
 from search import answer_cache, answers, caching, conversations, pipeline, replaying, semantic
+from search.events import Event
 from search.exceptions import GenerationFailed
 from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, Calibration
 from search.representation import answer_json
 from search.runner import runner
-from search.types import DraftSentence, Event, Filters, GenerationRequest, Piece, Token
+from search.types import DraftSentence, Filters, GenerationRequest, Piece, Token
 from tests.search.examples import HERONS
 
 pytestmark = pytest.mark.django_db(transaction=True)

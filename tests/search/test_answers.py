@@ -20,13 +20,14 @@ from documents import indexing
 from documents.models import Collection, Document
 from documents.services import document_delete, document_reindex, membership_remove
 from search import answers, conversations, log, pipeline, recording, replaying, sse
+from search.events import Event
 from search.exceptions import BadRequest, GenerationFailed, NotFound
 from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, AnswerEvent, Citation, Conversation
 from search.representation import answer_json, event_json, replay_json
 from search.runner import COALESCE_SECONDS, TURNS, runner
-from search.types import DraftSentence, Event, GenerationRequest, Piece, SearchResult, Token
+from search.types import DraftSentence, GenerationRequest, Piece, SearchResult, Token
 from tests.search.examples import HERONS, TRAMS
 
 pytestmark = pytest.mark.django_db(transaction=True)

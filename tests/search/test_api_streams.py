@@ -16,12 +16,13 @@ from rest_framework.test import APIClient
 from documents.models import Collection, Document
 from portal.accounts.services import token_create
 from search import answers, pipeline
+from search.events import Event
 from search.exceptions import GenerationFailed
 from search.generation.fake import FakeGenerator
 from search.log import in_database
 from search.models import Answer
 from search.openai_api import Told
-from search.types import DraftSentence, Event, GenerationRequest, Piece, Token
+from search.types import DraftSentence, GenerationRequest, Piece, Token
 
 Api = Callable[[User | None], APIClient]
 TEXT = "The tide tables of Brest were computed in 1839 by Rémi Chazallon. He founded the French tide service."

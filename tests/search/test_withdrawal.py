@@ -14,10 +14,11 @@ from django.db import connection
 from documents.models import Collection, Document
 from documents.services import document_delete, membership_remove
 from search import answers, conversations, pipeline, recording
+from search.events import Event
 from search.generation.fake import FakeGenerator
 from search.log import follow
 from search.models import Answer, AnswerEvent
-from search.types import DraftSentence, Event, GenerationRequest, Piece, Token
+from search.types import DraftSentence, GenerationRequest, Piece, Token
 from tests.search.examples import HERONS
 
 pytestmark = pytest.mark.django_db(transaction=True)
