@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection as Names
 from typing import Any
 
+from django.db import transaction
 from django.db.models.signals import post_save
-from django.dispatch import receiver
+from django.dispatch import Signal, receiver
 
 from documents.models import Document
+
+#: Sent once what readers may find is another and that is committed.
+corpus_changed = Signal()
+
+
+def send_corpus_changed() -> None:
+    transaction.on_commit(lambda: corpus_changed.send(sender=Document))
 
 
 @receiver(post_save, sender=Document, dispatch_uid="documents.enqueue_indexing")

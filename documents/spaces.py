@@ -24,6 +24,7 @@ from documents.embedding import weights
 from documents.embedding.base import ModelCard
 from documents.exceptions import DocumentError, EmbeddingUnavailable
 from documents.models import Chunk, Embedding, EmbeddingSpace
+from documents.signals import send_corpus_changed
 
 logger = logging.getLogger(__name__)
 
@@ -289,6 +290,7 @@ def begin_serving(space: EmbeddingSpace, *, instead_of: EmbeddingSpace | None) -
         index_create(space=space)
     EmbeddingSpace.objects.filter(state=State.ACTIVE).update(state=State.RETIRED)
     EmbeddingSpace.objects.filter(pk=space.pk).update(state=State.ACTIVE)
+    send_corpus_changed()
     space.state = State.ACTIVE
     return space
 
@@ -333,6 +335,7 @@ def switch(space: EmbeddingSpace) -> None:
     served = Coalesce(F("activated_at"), F("created_at"))
     EmbeddingSpace.objects.filter(state=State.ACTIVE).update(state=State.RETIRED, activated_at=served)
     EmbeddingSpace.objects.filter(pk=space.pk).update(state=State.ACTIVE, activated_at=Now())
+    send_corpus_changed()
 
 
 def is_serving(space: EmbeddingSpace) -> bool:

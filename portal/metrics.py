@@ -28,6 +28,7 @@ request_latency_seconds = Histogram(
 
 #: Kinds of what is kept, in words.
 KINDS = {
+    "responses": _("whole responses to searches"),
     "results": _("results of searches"),
     "answers": _("answers"),
     "semantic": _("answers to other wordings"),

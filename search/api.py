@@ -20,6 +20,7 @@ from documents.api_access import AnyAccept, Pages, caller, checked, page_of, vis
 from search import answers, conversations, export, pipeline, replaying, sse
 from search.exceptions import GenerationFailed
 from search.facets import facets_of
+from search.kept_responses import tell_door
 from search.models import Answer, Conversation
 from search.receipts import receipt_json
 from search.representation import answer_json, feedback_json, replay_json, search_json, trace_json
@@ -64,6 +65,7 @@ class SearchView(APIView):
         wanted = search_request(given)
         result = pipeline.search(request=wanted, user=user)
         facets = facets_of(wanted, user) if given["facets"] else None
+        tell_door(request._request, result, user)
         return Response(search_json(result, facets=facets, raw=user.is_staff))
 
 

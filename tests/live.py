@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+
+
+class LiveServer(uvicorn.Server):
+    """Lets go of what the application holds in its event loop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from portal.asgi import hot_door
+
+        await super().shutdown(sockets)
+        await hot_door.close()
 
 
 @contextmanager
@@ -18,7 +29,7 @@ def serving() -> Iterator[str]:
     config = uvicorn.Config(
         application, host="127.0.0.1", port=0, lifespan="off", log_level="warning", ws="none"
     )
-    server = uvicorn.Server(config)
+    server = LiveServer(config)
     thread = threading.Thread(target=server.run, name="live-portal", daemon=True)
     thread.start()
     try:

@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 
 from documents.models import Collection, Membership, Role
+from documents.signals import send_corpus_changed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -94,6 +95,7 @@ def membership_remove(*, collection: Collection, user: User) -> None:
 def touch_corpus(collection_id: int) -> None:
     """Say that what a search in this collection returns may have changed."""
     Collection.objects.filter(pk=collection_id).update(corpus_version=F("corpus_version") + 1)
+    send_corpus_changed()
 
 
 def corpora_touch(collections: Iterable[int]) -> None:
