@@ -4,9 +4,9 @@ A part is a module, run as ``python -m benchmarks.NAME``, that ends with::
 
     write("NAME", [measured("cached search", 4211.3, note="ab -n 10000 -c 100")], rounds=[…])
 
-``measured`` takes unit, goal and published figure from ``benchmarks.goals``: each figure of a part has a line
-there. One without has no goal and says its ``unit`` itself. ``peer``: what a peer made in the same run. What else
-is worth keeping, as the rounds behind a median or the points of a picture, goes beside the figures by name.
+``measured`` takes unit, goal and published figure from ``benchmarks.goals``: each figure of a part has a
+line there. One without has no goal and says its ``unit`` itself. ``peer``: what a peer made in the same run.
+What else is worth keeping, as the rounds behind a median or the points of a picture, goes beside by name.
 """
 
 from __future__ import annotations
