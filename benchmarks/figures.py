@@ -61,7 +61,7 @@ def write(part: str, figures: Sequence[Figure], *, folder: Path = RESULTS, **det
 
 
 def command() -> str:
-    """What was run, without the paths of this machine before the module's name."""
+    """What was run; of paths only the last name, as the rest is this machine's own."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     name = spec.name if spec else Path(sys.argv[0]).name
-    return " ".join(["python -m", name, *sys.argv[1:]])
+    return " ".join(["python -m", name, *(Path(given).name for given in sys.argv[1:])])
