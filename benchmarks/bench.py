@@ -1,8 +1,8 @@
 """``make bench``, or ``python -m benchmarks.bench [--only PART …]``: every figure of docs/performance.md.
 
 Each part is a module of its own with a portal of its own, run one after the other as a child process; it
-leaves ``benchmarks/results/PART.json``. Then one table of all that was measured, in this run or, by parts that
-were left out, in an earlier one; ``results/bench.json``, the pictures, the table in ``docs/performance.md``.
+leaves ``benchmarks/results/PART.json``. Then one table of all that was measured, in this run or, by parts
+that were left out, in an earlier one; ``results/bench.json``, pictures, the table in ``docs/performance.md``.
 
 A part that fails stands in the table, the others go on, and the exit status is 1. A goal that was missed is a
 finding: the table says so, the exit status does not.

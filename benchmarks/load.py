@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from redis import Redis
 from benchmarks import ab
 from benchmarks.figures import Figure, measured, write
 from benchmarks.portal import ROOT, Portal, running, wait_for
+from benchmarks.report import plain
 from benchmarks.start import free_port
 from documents.samples import FOLDER, SAMPLES
 
 WEB_PROCESSES = 2
 ROUNDS = 3
 WARMING = 500
+PICTURED = (*range(0, 95, 5), *range(95, 101))
 BARE_KEY = "benchmark:bare"
 QUERY = SAMPLES[0].questions[0]
 COLLECTION = "waterworks"
@@ -58,9 +60,21 @@ def main() -> None:
     load_before = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory(prefix="portal-load-") as folder:
         found = carry_out(Path(folder), options)
-    details = {name: [asdict(run) for run in runs] for name, runs in found.items()}
-    target = write("load", figures(found, options), load_before=load_before, rounds=details)
-    print(target.read_text())
+    measured_ones = figures(found, options)
+    write("load", measured_ones, load_before=load_before, runs=details(found))
+    print("\n".join(plain(measured_ones)))
+
+
+def details(found: dict[str, list[ab.Run]]) -> dict[str, Any]:
+    """What lies behind the medians, and the points of the picture."""
+    return {
+        name: {
+            "per_second": [run.per_second for run in runs],
+            "errors": sum(run.errors for run in runs),
+            "percentiles_ms": {str(n): round(ab.middle(runs).percentile(n), 2) for n in PICTURED},
+        }
+        for name, runs in found.items()
+    }
 
 
 def carry_out(folder: Path, options: argparse.Namespace) -> dict[str, list[ab.Run]]:

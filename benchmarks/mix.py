@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.figures import Figure, measured, write
 from benchmarks.load import COLLECTION, WEB_PROCESSES, with_samples
 from benchmarks.portal import ROOT, Portal, running
+from benchmarks.report import plain
 from benchmarks.synthetic import question_text
 from documents.samples import SAMPLES
 
@@ -61,15 +62,16 @@ def main() -> None:
             run(portal, folder, options)
         rows = read((folder / "run_stats.csv").read_text())
         failures = list(csv.DictReader((folder / "run_failures.csv").read_text().splitlines()))
-    target = write(
+    found = figures(rows)
+    write(
         "mix",
-        figures(rows),
+        found,
         people=options.people,
         load_before=load_before,
         rows=[asdict(row) for row in rows],
         failures=failures[:20],
     )
-    print(target.read_text())
+    print("\n".join(plain(found)))
 
 
 def material(portal: Portal, people: int) -> dict[str, Any]:

@@ -130,9 +130,7 @@ def kinds(axes: Axes, found: Found) -> None:
 
 
 SKETCHES = (
-    Sketch(
-        "rates", "load", "Requests per second: the cached search, a bare ASGI application, a probe", rates
-    ),
+    Sketch("rates", "load", "Requests per second: cached search, bare ASGI application, probe", rates),
     Sketch("waits", "load", "How long a cached search takes at 100 at once", waits),
     Sketch("uncached", "uncached", "How long a search takes of which nothing is kept, 24 at once", uncached),
     Sketch("mix", "mix", "A hundred people at once: how long they wait, by what they do", kinds),

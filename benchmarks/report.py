@@ -1,4 +1,4 @@
-"""What all parts measured, as one table: on the terminal, in ``results/bench.json``, in docs/performance.md."""
+"""What all parts measured, as one table: for the terminal, ``results/bench.json``, docs/performance.md."""
 
 from __future__ import annotations
 
@@ -150,11 +150,8 @@ def into_document(reports: Sequence[PartReport], drawn: Sequence[Picture], docum
 def generated(reports: Sequence[PartReport], drawn: Sequence[Picture]) -> Iterator[str]:
     yield from ("", *markdown(lines(reports)), "")
     for machine in dict.fromkeys(report.machine for report in reports if report.machine):
-        measured = [report for report in reports if report.machine == machine]
-        yield f"Measured on {machine}:"
-        yield from (
-            f"`{one.command}` ({one.at[:10]})" + ("," * (one is not measured[-1]) or ".") for one in measured
-        )
+        runs = [f"`{one.command}` ({one.at[:10]})" for one in reports if one.machine == machine]
+        yield f"Measured on {machine}, by {', '.join(runs)}."
         yield ""
     for picture in drawn:
         yield from (f"![{picture.caption}](images/{picture.file.name})", "", f"*{picture.caption}*", "")
