@@ -15,7 +15,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +36,12 @@ PER_SECOND = 10
 QUESTIONS = 200
 KINDS = ("browse", "search", "ask", "upload")
 REFUSED = ", refused"
+TOGETHER = "together"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of locust's table. Times in milliseconds."""
+    """What locust counted of one kind. Times in milliseconds."""
 
     name: str
     requests: int
@@ -60,7 +64,7 @@ def main() -> None:
             with_samples(portal)
             (folder / "mix.json").write_text(json.dumps(material(portal, options.people)))
             run(portal, folder, options)
-        rows = read((folder / "run_stats.csv").read_text())
+        rows = read((folder / "run.json").read_text())
         failures = list(csv.DictReader((folder / "run_failures.csv").read_text().splitlines()))
     found = figures(rows)
     write(
@@ -93,31 +97,47 @@ def run(portal: Portal, folder: Path, options: argparse.Namespace) -> None:
     command = [sys.executable, "-m", "locust", "-f", "benchmarks/locustfile.py", "--headless"]
     command += ["--host", portal.address, "-u", str(options.people), "-r", str(PER_SECOND)]
     command += ["-t", f"{options.seconds + coming:.0f}s", "--reset-stats", "--stop-timeout", "20"]
-    command += ["--csv", str(folder / "run"), "--only-summary", "--exit-code-on-error", "0"]
+    command += ["--csv", str(folder / "run"), "--json-file", str(folder / "run")]
+    command += ["--only-summary", "--exit-code-on-error", "0"]
     environment = {**os.environ, "MIX": str(folder / "mix.json"), "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def read(stats: str) -> list[Row]:
-    """The lines of locust's CSV; the last one is all of them together."""
-    return [
-        Row(
-            name=line["Name"],
-            requests=int(line["Request Count"]),
-            failures=int(line["Failure Count"]),
-            per_second=round(float(line["Requests/s"]), 2),
-            p50=float(line["50%"]),
-            p95=float(line["95%"]),
-            p99=float(line["99%"]),
-        )
-        for line in csv.DictReader(stats.splitlines())
-        if line["Request Count"] != "0"
-    ]
+    """The lines of locust's final JSON, and one of all of them together; its CSV may lack the last second."""
+    entries = [entry for entry in json.loads(stats) if entry["num_requests"]]
+    rows = [row(entry["name"], [entry]) for entry in entries]
+    return [*rows, row(TOGETHER, entries)]
+
+
+def row(name: str, entries: Sequence[Mapping[str, Any]]) -> Row:
+    times: Counter[float] = Counter()
+    for entry in entries:
+        times.update({float(time): count for time, count in entry["response_times"].items()})
+    begun = min((entry["start_time"] for entry in entries), default=0.0)
+    ended = max((entry["last_request_timestamp"] for entry in entries), default=0.0)
+    requests = sum(entry["num_requests"] for entry in entries)
+    return Row(
+        name=name,
+        requests=requests,
+        failures=sum(entry["num_failures"] for entry in entries),
+        per_second=round(requests / max(ended - begun, 1.0), 2),
+        p50=percentile(times, 50),
+        p95=percentile(times, 95),
+        p99=percentile(times, 99),
+    )
+
+
+def percentile(times: Mapping[float, int], percent: int) -> float:
+    """The time within which so many of them were answered; ``times`` counts them."""
+    wanted = percent / 100 * sum(times.values())
+    before = zip(sorted(times), accumulate(times[time] for time in sorted(times)), strict=True)
+    return next((time for time, count in before if count >= wanted), 0.0)
 
 
 def figures(rows: list[Row]) -> list[Figure]:
     named = {row.name: row for row in rows}
-    whole = named["Aggregated"]
+    whole = named[TOGETHER]
     refused = sum(row.requests for row in rows if row.name.endswith(REFUSED))
     note = f"{whole.requests:,} requests, {whole.failures} failed"
     found = [

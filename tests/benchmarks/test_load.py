@@ -92,21 +92,34 @@ def test_a_refusal_has_a_line_of_its_own_and_is_no_failure(
     (tmp_path / "mix.json").write_text(mix.json.dumps(material))
     portal: Any = SimpleNamespace(address=address)
     mix.run(portal, tmp_path, Namespace(people=10, seconds=4))
-    rows = mix.read((tmp_path / "run_stats.csv").read_text())
+    rows = mix.read((tmp_path / "run.json").read_text())
     assert "browse, refused" in {row.name for row in rows}
-    assert {row.name.removesuffix(mix.REFUSED) for row in rows} <= {*mix.KINDS, "Aggregated"}
+    assert {row.name.removesuffix(mix.REFUSED) for row in rows} <= {*mix.KINDS, mix.TOGETHER}
     assert not {row.name for row in rows} & set(mix.KINDS)
-    assert rows[-1].name == "Aggregated"
+    assert rows[-1].name == mix.TOGETHER
     assert rows[-1].failures == 0
     found = {figure.name: figure.value for figure in mix.figures(rows)}
     assert (found["mix, refused"], found["mix, errors"]) == (100.0, 0.0)
+
+
+def test_percentiles_are_those_of_all_requests_together() -> None:
+    def entry(name: str, times: dict[str, int], failures: int = 0) -> dict[str, Any]:
+        count = sum(times.values())
+        known = {"name": name, "num_requests": count, "num_failures": failures, "response_times": times}
+        return {**known, "start_time": 100.0, "last_request_timestamp": 110.0}
+
+    entries = [entry("ask", {"900": 1}, 1), entry("browse", {"20": 90, "100": 9}), entry("upload", {})]
+    ask, browse, together = mix.read(mix.json.dumps(entries))
+    assert (ask.p50, ask.p99, ask.failures) == (900, 900, 1)
+    assert (browse.p50, browse.p95, browse.requests, browse.per_second) == (20, 100, 99, 9.9)
+    assert (together.requests, together.failures, together.p95, together.p99) == (100, 1, 100, 100)
 
 
 def test_failures_are_held_against_all_requests() -> None:
     rows = [
         mix.Row("ask", 10, 1, 1.0, 900.0, 1000.0, 1100.0),
         mix.Row("browse", 90, 0, 9.0, 20.0, 40.0, 50.0),
-        mix.Row("Aggregated", 100, 1, 10.0, 20.0, 900.0, 1000.0),
+        mix.Row(mix.TOGETHER, 100, 1, 10.0, 20.0, 900.0, 1000.0),
     ]
     found = {figure.name: figure for figure in mix.figures(rows)}
     assert (found["mix, errors"].value, found["mix, errors"].met) == (1.0, False)
@@ -117,7 +130,7 @@ def test_failures_are_held_against_all_requests() -> None:
 @needs_matplotlib
 def test_pictures_are_drawn_of_the_parts_that_there_are(tmp_path: Path) -> None:
     row = {"p50": 20.0, "p95": 90.0, "p99": 200.0}
-    found = {"rows": [{"name": name, **row} for name in (*mix.KINDS, "Aggregated")]}
+    found = {"rows": [{"name": name, **row} for name in (*mix.KINDS, mix.TOGETHER)]}
     reports = [PartReport("mix", found=found), PartReport("load", failure="no ab")]
     (picture,) = pictures.draw(reports, tmp_path)
     first = picture.file.read_bytes()
