@@ -99,21 +99,22 @@ def run(command: Sequence[str], limit_seconds: float) -> str:
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr
-        late = threading.Timer(limit_seconds, stop, [process])
+        given_up = threading.Event()
+        late = threading.Timer(limit_seconds, stop, [process, given_up])
         late.start()
         for line in process.stderr:
             print(line, end="", file=sys.stderr, flush=True)
             last.extend([line.strip()] if line.strip() else [])
         status = process.wait()
-        given_up = late.finished.is_set()
         late.cancel()
-    if given_up:
+    if given_up.is_set():
         return f"not done within {limit_seconds:.0f} s"
     return f"exit {status}: {''.join(last)[:200]}" if status else ""
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[str], given_up: threading.Event) -> None:
     """As by Ctrl-C, so that a part ends its portal; by force when that takes too long."""
+    given_up.set()
     process.send_signal(signal.SIGINT)
     try:
         process.wait(STOP_SECONDS)

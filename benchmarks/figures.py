@@ -6,7 +6,8 @@ A part is a module, run as ``python -m benchmarks.NAME``, that ends with::
 
 ``measured`` takes unit, goal and published figure from ``benchmarks.goals``: each figure of a part has a
 line there. One without has no goal and says its ``unit`` itself. ``peer``: what a peer made in the same run.
-What else is worth keeping, as the rounds behind a median or the points of a picture, goes beside by name.
+What else is worth keeping, as the rounds behind a median or the points of a picture, goes beside by name;
+``markdown``, a list of lines, comes into docs/performance.md after the table.
 """
 
 from __future__ import annotations

@@ -24,9 +24,8 @@ from redis import Redis
 
 from benchmarks import ab
 from benchmarks.figures import Figure, measured, write
-from benchmarks.portal import ROOT, Portal, running, wait_for
+from benchmarks.portal import ROOT, Portal, free_port, running, wait_for
 from benchmarks.report import plain
-from benchmarks.start import free_port
 from documents.samples import FOLDER, SAMPLES
 
 WEB_PROCESSES = 2

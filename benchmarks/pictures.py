@@ -50,7 +50,9 @@ class Picture:
 def draw(reports: Sequence[PartReport], folder: Path = FOLDER) -> list[Picture]:
     """Every picture whose part left what it needs."""
     found = {report.part: report.found for report in reports if not report.failure}
-    return [drawn(sketch, found[sketch.part], folder) for sketch in SKETCHES if sketch.part in found]
+    made = [drawn(sketch, found[sketch.part], folder) for sketch in SKETCHES if sketch.part in found]
+    theirs = [Picture(folder / name, caption) for part, name, caption in DRAWN_BY_PARTS if part in found]
+    return [*made, *(picture for picture in theirs if picture.file.exists())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +136,8 @@ SKETCHES = (
     Sketch("waits", "load", "How long a cached search takes at 100 at once", waits),
     Sketch("uncached", "uncached", "How long a search takes of which nothing is kept, 24 at once", uncached),
     Sketch("mix", "mix", "A hundred people at once: how long they wait, by what they do", kinds),
+)
+#: Part, file, caption: pictures that a part draws itself.
+DRAWN_BY_PARTS = (
+    ("growth", "performance-growth.svg", "Latency and memory from 1,000 to 1,000,000 passages, log axes"),
 )

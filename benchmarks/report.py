@@ -153,5 +153,8 @@ def generated(reports: Sequence[PartReport], drawn: Sequence[Picture]) -> Iterat
         runs = [f"`{one.command}` ({one.at[:10]})" for one in reports if one.machine == machine]
         yield f"Measured on {machine}, by {', '.join(runs)}."
         yield ""
+    for report in reports:
+        if table := report.found.get("markdown"):
+            yield from (f"### `benchmarks.{report.part}`", "", *table, "")
     for picture in drawn:
         yield from (f"![{picture.caption}](images/{picture.file.name})", "", f"*{picture.caption}*", "")

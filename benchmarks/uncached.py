@@ -48,6 +48,7 @@ def main() -> None:
     load_before = round(os.getloadavg()[0], 1)
     with started(portal):
         forget(portal)
+        rereads = has_tokens(portal)
         texts = questions(portal, options)
         share = len(texts) // 2
         for rerank, asked in (("off", texts[:share]), ("on", texts[share:])):
@@ -63,7 +64,7 @@ def main() -> None:
         }
         for rerank, asked in found.items()
     }
-    measured_ones = figures(found)
+    measured_ones = figures(found, rereads=rereads)
     write("uncached", measured_ones, passages=options.passages, load_before=load_before, **details)
     print("\n".join(plain(measured_ones)))
 
@@ -115,10 +116,18 @@ def measure(portal: Portal, rerank: str, texts: Sequence[str], seconds: float) -
     return ask(portal.address, paths[WARMING:], seconds=seconds, **given)
 
 
-def figures(found: dict[str, Asked]) -> list[Figure]:
+def has_tokens(portal: Portal) -> bool:
+    """Whether there is anything to rerank by; a folder of an older ``benchmarks.filling`` has nothing."""
+    query = "SELECT EXISTS (SELECT 1 FROM documents_embedding WHERE tokens IS NOT NULL)"
+    with portal.database() as database:
+        row = database.execute(query).fetchone()
+    return bool(row and row[0])
+
+
+def figures(found: dict[str, Asked], *, rereads: bool) -> list[Figure]:
     off, on = found["off"], found["on"]
     lines = []
-    for rerank, asked in found.items():
+    for rerank, asked in found.items() if rereads else [("off", off)]:
         name, note = f"uncached search, rerank {rerank}", f"{AT_ONCE} at once, {asked.total:,} queries"
         taken = f"{note}; the client took {asked.cpu_share:.0f} % of a core"
         lines += [

@@ -124,6 +124,12 @@ def test_the_prose_around_the_table_stays(results: Path, tmp_path: Path) -> None
     assert text.count("| cached search | 4,211 requests/s | ≥ 4000 | 523 | bare ASGI: 8,000 | yes |") == 1
 
 
+def test_a_table_of_a_parts_own_comes_after_the_figures(results: Path) -> None:
+    figures.write("sizes", [], folder=results, markdown=["| package | MB |", "|---|---|", "| numpy | 60 |"])
+    made = list(report.generated(report.collect(["load", "sizes"], {}, results), []))
+    assert made.index("### `benchmarks.sizes`") < made.index("| numpy | 60 |")
+
+
 def test_a_document_without_markers_is_left_alone(results: Path, tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text(f"# Fast\n\n{report.BEGIN}\n")
