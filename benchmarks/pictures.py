@@ -5,6 +5,7 @@ SVG on white, which reads on dark pages, too; the same figures give the same byt
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,9 @@ class Picture:
 def draw(reports: Sequence[PartReport], folder: Path = FOLDER) -> list[Picture]:
     """Every picture whose part left what it needs."""
     found = {report.part: report.found for report in reports if not report.failure}
-    made = [drawn(sketch, found[sketch.part], folder) for sketch in SKETCHES if sketch.part in found]
+    tried = [attempt(sketch, found[sketch.part], folder) for sketch in SKETCHES if sketch.part in found]
     theirs = [Picture(folder / name, caption) for part, name, caption in DRAWN_BY_PARTS if part in found]
+    made = [picture for picture in tried if picture]
     return [*made, *(picture for picture in theirs if picture.file.exists())]
 
 
@@ -61,6 +63,15 @@ class Sketch:
     part: str
     caption: str
     onto: Callable[[Axes, Found], None]
+
+
+def attempt(sketch: Sketch, found: Found, folder: Path) -> Picture | None:
+    """Without a picture, as of an older file that lacks its points, there are still the figures."""
+    try:
+        return drawn(sketch, found, folder)
+    except (ImportError, KeyError) as error:
+        print(f"no picture “{sketch.name}”: {error!r}", file=sys.stderr)
+        return None
 
 
 def drawn(sketch: Sketch, found: Found, folder: Path) -> Picture:

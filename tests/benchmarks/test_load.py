@@ -139,3 +139,13 @@ def test_pictures_are_drawn_of_the_parts_that_there_are(tmp_path: Path) -> None:
     assert len(first) < 200_000
     pictures.draw(reports, tmp_path)
     assert picture.file.read_bytes() == first
+
+
+@needs_matplotlib
+def test_a_file_without_the_points_of_a_picture_is_no_reason_to_draw_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"name": "ask", "p50": 20.0, "p95": 90.0, "p99": 200.0}
+    reports = [PartReport("load", found={"runs": {}}), PartReport("mix", found={"rows": [row]})]
+    assert [picture.file.name for picture in pictures.draw(reports, tmp_path)] == ["performance-mix.svg"]
+    assert "no picture “rates”" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_the_table_has_what_was_measured_and_which_goals_nothing_was_measured_fo
         *("ab", "-n", "10000", "-c", "100"),
     ]
     assert [line for line in text if line.startswith("cached search, p99")][0].rstrip().endswith("no")
-    assert [line for line in text if line.startswith("wrong cache hits")][0].count("not measured") == 2
+    assert [line for line in text if line.startswith("wrong cache hits")][0].endswith("not measured")
     assert len(found) == len(text) - 1 == len({figure.name for figure in found})
 
 
