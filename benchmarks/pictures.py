@@ -115,7 +115,8 @@ def waits(axes: Axes, found: Found) -> None:
     places = list(PUBLISHED_MS.values())
     axes.plot(*zip(*places, strict=True), "x", color=THIRD, label="published: mean, p99, longest")
     axes.plot([99], [60], "v", color=GOAL, label="goal: p99")
-    axes.set(yscale="log", xlabel="percent of the requests", ylabel="answered within, ms")
+    axes.set_xlabel("percent of the requests")
+    milliseconds(axes)
     axes.legend(loc="upper left")
 
 
@@ -123,12 +124,23 @@ def uncached(axes: Axes, found: Found) -> None:
     for rerank, color in (("off", OURS), ("on", PEER)):
         curve(axes, found[f"rerank_{rerank}"]["percentiles_ms"], f"rerank {rerank}", color)
     axes.plot([95], [250], "v", color=GOAL, label="goal: p95, rerank off")
-    axes.set(yscale="log", xlabel="percent of the requests", ylabel="answered within, ms")
+    axes.set_xlabel("percent of the requests")
+    milliseconds(axes)
     axes.legend(loc="upper left")
 
 
 def curve(axes: Axes, percentiles: Mapping[str, float], name: str, color: str) -> None:
     axes.plot([int(percent) for percent in percentiles], list(percentiles.values()), color=color, label=name)
+
+
+def milliseconds(axes: Axes) -> None:
+    """A log axis with numbers that are read at once."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set(yscale="log", ylabel="answered within, ms")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def kinds(axes: Axes, found: Found) -> None:
@@ -137,7 +149,7 @@ def kinds(axes: Axes, found: Found) -> None:
         places = [place + (shift - 1) * 0.27 for place in range(len(rows))]
         axes.bar(places, [row[share] for row in rows], 0.25, color=color, label=share)
     axes.set_xticks(range(len(rows)), [row["name"] for row in rows])
-    axes.set(yscale="log", ylabel="answered within, ms")
+    milliseconds(axes)
     axes.grid(axis="x", visible=False)
     axes.legend()
 
