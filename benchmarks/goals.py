@@ -56,10 +56,12 @@ GOALS: Mapping[str, Goal] = {
     "web process ready": Goal("s", "≤ 3"),
     "web process memory": Goal("MB", "≤ 120", "about 100"),
     "web process memory, embedder loaded": Goal("MB", "≤ 300"),
+    "worker memory, after a document": Goal("MB", "≤ 450"),
     # benchmarks.embedding
-    "embedding beside torch fp32": Goal("×", "≥ 2"),
-    "embedding nDCG@10 beside torch fp32": Goal("×", "≥ 0.995"),
-    "embedding worker memory": Goal("MB", "≤ 450"),
+    "embedding beside torch fp32, ready-made int8": Goal("×", "≥ 2"),
+    "embedding beside torch fp32, prepared int8": Goal("×", "≥ 2"),
+    "embedding nDCG@10 beside torch fp32, ready-made int8": Goal("×", "≥ 0.995"),
+    "embedding nDCG@10 beside torch fp32, prepared int8": Goal("×", "≥ 0.995"),
     # benchmarks.uploads
     "upload of 10 MB, p95": Goal("s", "< 2", "< 2"),
     "health, p95": Goal("ms", "< 10", "< 10"),
@@ -81,5 +83,6 @@ GOALS: Mapping[str, Goal] = {
     "hybrid search, 1,000,000 passages, p50": Goal("ms", "< 200", "200"),
     # benchmarks.sizes
     "installed base": Goal("MB", "", "402 (image)"),
-    "installed ml": Goal("MB", "", "1,470 (image)"),
+    "installed base, models": Goal("MB", "", "1,470 (image)"),
+    "installed ml, models": Goal("MB", "", "1,470 (image)"),
 }

@@ -117,7 +117,7 @@ def waits(axes: Axes, found: Found) -> None:
     axes.plot([99], [60], "v", color=GOAL, label="goal: p99")
     axes.set_xlabel("percent of the requests")
     milliseconds(axes)
-    axes.legend(loc="upper left")
+    axes.legend()
 
 
 def uncached(axes: Axes, found: Found) -> None:
@@ -126,7 +126,7 @@ def uncached(axes: Axes, found: Found) -> None:
     axes.plot([95], [250], "v", color=GOAL, label="goal: p95, rerank off")
     axes.set_xlabel("percent of the requests")
     milliseconds(axes)
-    axes.legend(loc="upper left")
+    axes.legend()
 
 
 def curve(axes: Axes, percentiles: Mapping[str, float], name: str, color: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import RESULTS, Figure
 from benchmarks.goals import GOALS
 from benchmarks.portal import ROOT
+from benchmarks.readings import READINGS
 
 if TYPE_CHECKING:
     from benchmarks.pictures import Picture
@@ -57,10 +59,17 @@ def collect(parts: Sequence[str], failures: Mapping[str, str], folder: Path = RE
 def read(part: str, file: Path) -> PartReport:
     try:
         found = json.loads(file.read_text())
-        figures = [Figure(**given) for given in found["figures"]]
-        return PartReport(part, figures, "", found["machine"], found["at"], found["command"], found)
-    except (KeyError, TypeError, ValueError) as error:
+        figures = list(READINGS.get(part, as_written)(found))
+        at = found.get("at") or datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
+        command = found.get("command") or f"python -m benchmarks.{part}"
+        return PartReport(part, figures, "", found["machine"], at, command, found)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return PartReport(part, failure=f"{file.name} is not what a part writes: {error!r}")
+
+
+def as_written(found: Mapping[str, Any]) -> Iterator[Figure]:
+    """By ``figures.write``."""
+    return (Figure(**given) for given in found["figures"])
 
 
 def lines(reports: Sequence[PartReport]) -> list[Figure]:

@@ -109,6 +109,41 @@ def test_the_results_of_a_run_are_kept_in_one_file(results: Path) -> None:
     assert kept["figures"][0]["name"] == "cached search"
 
 
+# --- Parts with files of their own ------------------------------------------------------------
+
+
+def test_files_in_a_form_of_their_own_are_read(results: Path) -> None:
+    row = {"server": "uvicorn", "application": "live", "processes": 2, "kept": False}
+    int8 = {"ratio_passages": 2.4, "ratio_queries": 3.0, "passages_per_second": 60.0}
+    torch = {"ratio_passages": 1.0, "ratio_queries": 1.0, "passages_per_second": 25.0}
+    ndcg = {"torch fp32": 0.8, "prepared int8": {"share": 0.991}}
+    given: dict[str, dict[str, object]] = {
+        "start": {"figures": {"web_ready_s": 2.5, "web_ready_mb": 130.0}},
+        "sizes": {"environments": {"base": {"mb": 310, "largest": {"numpy": 60.2, "onnxruntime": 70.1}}}},
+        "servers": {"rows": [{**row, "per_second": 900.0, "p99_ms": 150.0, "failed": 0.0}]},
+        "embedding": {
+            "avx512": False,
+            "speed": {"prepared int8": int8, "torch fp32, 8 at once": torch},
+            "ndcg": {"filings": ndcg, "xquad-en": {**ndcg, "prepared int8": {"share": 1.001}}},
+        },
+    }
+    for part, found in given.items():
+        (results / f"{part}.json").write_text(json.dumps({"machine": "2 cores", **found}))
+    reports = report.collect(list(given), {}, results)
+    assert [one.failure for one in reports] == [""] * 4
+    assert [one.command for one in reports] == [f"python -m benchmarks.{part}" for part in given]
+    found = {figure.name: (figure.value, figure.met) for one in reports for figure in one.figures}
+    assert found == {
+        "web process ready": (2.5, True),
+        "web process memory": (130.0, False),
+        "installed base": (310, None),
+        "uvicorn, live, 2 processes, new connections": (900.0, None),
+        "embedding beside torch fp32, prepared int8": (2.4, True),
+        "embedding nDCG@10 beside torch fp32, prepared int8": (0.991, False),
+    }
+    assert reports[1].figures[0].note == "onnxruntime 70, numpy 60"
+
+
 # --- The document ----------------------------------------------------------------------------
 
 
