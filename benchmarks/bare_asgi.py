@@ -14,12 +14,14 @@ from redis.asyncio import Redis
 APPLICATION = "benchmarks.bare_asgi:application"
 PORTAL = "portal.asgi:application"
 
-if kept := os.environ.get("BARE_KEY"):
+KEPT = os.environ.get("BARE_KEY", "")
+if KEPT:
     redis = Redis.from_url(os.environ["BARE_REDIS"])
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    body = await redis.get(kept)
+    body = await redis.get(KEPT)
+    assert isinstance(body, bytes)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

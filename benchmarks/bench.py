@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import pictures, report
 from benchmarks.figures import RESULTS
@@ -73,7 +74,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [part.name for part in PARTS]
-    some = {"nargs": "*", "choices": names, "metavar": "PART"}
+    some: dict[str, Any] = {"nargs": "*", "choices": names, "metavar": "PART"}
     parser.add_argument("--only", **some, default=names, help=f"of {', '.join(names)}; none: the table alone")
     parser.add_argument("--without", **some, default=[], help="leave these out")
     return parser.parse_args()

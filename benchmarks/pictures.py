@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / "docs" / "images"
 SIZE = (7.2, 3.6)
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "performance",
     "svg.fonttype": "none",
     "font.family": "sans-serif",

@@ -53,7 +53,7 @@ def main() -> None:
         share = len(texts) // 2
         for rerank, asked in (("off", texts[:share]), ("on", texts[share:])):
             found[rerank] = measure(portal, rerank, asked, options.seconds)
-    details = {
+    details: dict[str, Any] = {
         f"rerank_{rerank}": {
             "answered": len(asked.times),
             "refused": asked.refused,
@@ -99,7 +99,7 @@ def questions(portal: Portal, options: argparse.Namespace) -> list[str]:
         assert row is not None
         keys = np.sort(rng.integers(1, row[0] + 1, min(count, row[0])))
         query = "SELECT id, context FROM documents_chunk WHERE id = ANY(%s)"
-        texts = dict(database.execute(query, [np.unique(keys).tolist()]).fetchall())
+        texts: dict[int, str] = dict(database.execute(query, [np.unique(keys).tolist()]).fetchall())
     made = [question_text(rng, texts[key]) for key in rng.permutation(keys).tolist() if key in texts]
     return list(dict.fromkeys(made))
 
