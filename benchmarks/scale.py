@@ -2,7 +2,8 @@
 
 Real passages first (``--real`` names the data folder of a portal; else the texts in ``../shared/data`` where
 they are), then made up ones (``synthetic``). They lie in a data folder of the benchmark's own (``--data``).
-Every query goes through the portal's code. ``--keep`` leaves the folder, ``--reuse`` asks it again.
+Every query goes through the portal's code. ``--keep`` leaves the folder, ``--reuse`` asks it again,
+``--only-build`` leaves it without asking.
 
 Peers in the same run: exact numpy, ``ts_rank``, and hnswlib where it is installed (``pip install hnswlib``;
 the portal itself does not need it). Writes ``benchmarks/results/scale-N.json`` and prints Markdown.
@@ -66,6 +67,8 @@ def main() -> None:
     try:
         if built:
             build(corpus, options.data)
+        if options.only_build:
+            return
         report = {
             "machine": describe(),
             "passages": corpus.size,
@@ -76,7 +79,7 @@ def main() -> None:
             **measure(corpus, options.data),
         }
     finally:
-        if not (options.keep or options.reuse):
+        if not (options.keep or options.reuse or options.only_build):
             leave(options.data)
     target = ROOT / "benchmarks" / "results" / f"scale-{corpus.size}.json"
     target.write_text(json.dumps(report, indent=1) + "\n")
@@ -95,6 +98,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave the data folder")
     parser.add_argument("--reuse", action="store_true", help="ask what an earlier run kept")
+    parser.add_argument("--only-build", action="store_true", help="fill and leave the data folder")
     found = parser.parse_args()
     found.data = found.data.resolve()
     return found
