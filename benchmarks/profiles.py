@@ -3,10 +3,10 @@
 A portal of its own with the articles of ``../shared/data/xquad-en`` (else texts that are written here). Four
 ways in turn, each under load for some seconds: a cached search (``ab``, connections kept), hybrid searches
 that were not asked before (reranking off), answers with the extractive generator, documents on their way into
-the index. py-spy looks at the web server, for documents at the worker with its jail, a hundred times a second (it
-needs to be root, or allowed to trace); its stacks are folded by stage and by module (``benchmarks.stacks``).
-What C code does counts for the Python frame that called it; threads of its own (ONNX Runtime's, say) are seen
-only in the processor time, which is told of web, worker, Postgres, Redis and the client.
+the index. py-spy looks at the web server, for documents at the worker with its jail, a hundred times a second
+(it needs to be root, or allowed to trace); its stacks are folded by stage and by module
+(``benchmarks.stacks``). What C code does counts for the Python frame that called it; threads of its own (ONNX
+Runtime's, say) are seen only in the processor time, which is told of web, worker, Postgres, Redis and client.
 
 Writes ``benchmarks/results/profiles.json`` and prints Markdown.
 """
@@ -55,7 +55,7 @@ Load = Callable[[httpx.Client], int]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """``clients`` send what ``load`` says, one after the other; ``process`` is the group that is looked at."""
+    """``clients`` send what ``load`` says, again and again; ``process`` is the group that is looked at."""
 
     name: str
     load: Load

@@ -99,7 +99,9 @@ def queries(count: int, seed: int = 1, data: Path = DATA) -> list[str]:
     The latter are a few words that stand together somewhere; without the data sets, of a list of words.
     """
     rng = random.Random(seed)
-    found = {normal(question): question for question in questions(data)}
+    found: dict[str, str] = {}
+    for question in questions(data):
+        found.setdefault(normal(question), question)
     texts = [words for words in (text.split() for text in texts_of(data)) if len(words) > LONGEST]
     while len(found) < count:
         query = span(rng, rng.choice(texts)) if texts else " ".join(rng.choices(WORDS, k=LONGEST))
