@@ -10,11 +10,14 @@ from pathlib import Path
 
 from benchmarks.portal import Portal, Process, processes
 
+#: It only holds the embedded servers, and is nobody's.
+OWNER = "portal.embedded.owner"
+WATCHER = "py-spy"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 def groups(portal: Portal) -> dict[str, list[int]]:
-    """Process ids of the web server, the worker, Postgres and Redis, with all that they started."""
+    """Process ids of the web server, the worker, Postgres and Redis, each with all that it started behind."""
     assert portal.process is not None
     every = processes()
     worker, postmaster, redis = portal.child("manage.py worker"), portal.postmaster(), portal.redis()
@@ -23,7 +26,7 @@ def groups(portal: Portal) -> dict[str, list[int]]:
         "Postgres": descendants(every, postmaster),
         "Redis": descendants(every, redis),
     }
-    taken = {pid for pids in found.values() for pid in pids} | {portal.process.pid}
+    taken = {pid for pids in found.values() for pid in pids} | {portal.process.pid, portal.child(OWNER)}
     rest = descendants(every, portal.process.pid)
     return {"web": [pid for pid in rest if pid not in taken], **found}
 
@@ -36,18 +39,26 @@ def descendants(every: list[Process], root: int | None) -> list[int]:
     return [root, *below]
 
 
-def seconds(pid: int) -> float:
+def clients(portal: Portal) -> list[int]:
+    """This process and the tools that it runs, without the portal and who looks at it."""
+    assert portal.process is not None
+    every = [one for one in processes() if WATCHER not in one.command]
+    served = descendants(every, portal.process.pid)
+    return [pid for pid in descendants(every, os.getpid()) if pid not in served]
+
+
+def seconds(pid: int, *, waited_for: bool = True) -> float:
     """Processor time of a process and of the children that it has waited for; 0 when it has ended."""
     with suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / TICK
+        return sum(map(int, fields[11 : 15 if waited_for else 13])) / TICK
     return 0.0
 
 
 def usage(portal: Portal) -> dict[str, float]:
-    """Seconds so far, by group; the client is this process."""
+    """Seconds so far, by group."""
     found = {name: sum(map(seconds, pids)) for name, pids in groups(portal).items()}
-    return {**found, "client": seconds(os.getpid())}
+    return {**found, "client": sum(seconds(pid, waited_for=False) for pid in clients(portal))}
 
 
 @contextmanager

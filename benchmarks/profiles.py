@@ -1,12 +1,13 @@
 """``python -m benchmarks.profiles``: where the time of each hot way goes, and what its limit is.
 
-A portal of its own with the articles of ``../shared/data/xquad-en`` (else texts that are written here). Four
-ways in turn, each under load for some seconds: a cached search (``ab``, connections kept), hybrid searches
-that were not asked before (reranking off), answers with the extractive generator, documents on their way into
-the index. py-spy looks at the web server, for documents at the worker with its jail, a hundred times a second
-(it needs to be root, or allowed to trace); its stacks are folded by stage and by module
-(``benchmarks.stacks``). What C code does counts for the Python frame that called it; threads of its own (ONNX
-Runtime's, say) are seen only in the processor time, which is told of web, worker, Postgres, Redis and client.
+A portal of its own with the articles of ``../shared/data/xquad-en`` (else texts that are written here).
+Four ways in turn, each under load for some seconds: a cached search (``ab``, connections kept), hybrid
+searches that were not asked before (reranking off), answers with the extractive generator, documents on
+their way into the index. py-spy looks at the web server, for documents at the worker with its jail, a
+hundred times a second (it needs to be root, or allowed to trace); its stacks are folded by stage and by
+module (``benchmarks.stacks``). Threads without work are left out; waiting for Postgres or Redis counts as
+theirs. What C code does counts for the Python frame that called it; threads of its own (ONNX Runtime's,
+say) are seen only in the processor time, which is told of web, worker, Postgres, Redis and client.
 
 Writes ``benchmarks/results/profiles.json`` and prints Markdown.
 """
@@ -154,7 +155,7 @@ def profile(portal: Portal, way: Way, headers: dict[str, str], seconds: int, fol
         "clients": AB_CLIENTS if way.name == "cached search" else way.clients,
         "requests": sum(sent),
         "samples": samples,
-        # Python threads that were at work on average; the rest of the time they waited.
+        # Python threads that were at work on average, or waited for an answer of a server's.
         "busy_threads": round(samples / (RATE * seconds), 2),
         "cores": cores,
         "shares": shares(cores),

@@ -33,16 +33,21 @@ STAGES = (
 )
 OWN = ("search/", "documents/", "portal/")
 OTHER = "other"
+#: Innermost frames of threads that wait for something to do: they are left out of all shares.
+IDLE = re.compile(
+    r"(wait|_wait_for_tstate_lock) \(threading\.py|_worker \(concurrent/futures/thread\.py"
+    r"|select \(selectors\.py|get \(queue\.py|_beat \(search/runner\.py"
+)
 FRAME = re.compile(r"^(?P<name>.*) \((?P<path>[^()]*?)(?::\d+)?\)$")
 
 Stack = tuple[Sequence[str], int]
 
 
 def read(text: str) -> Iterator[Stack]:
-    """(paths of the frames, the outermost first; how often seen)."""
+    """(paths of the frames, the outermost first; how often seen) of threads that were at work."""
     for line in text.splitlines():
         frames, _, count = line.rpartition(" ")
-        if frames and count.isdigit():
+        if frames and count.isdigit() and not IDLE.search(frames.rpartition(";")[2]):
             yield [path for frame in frames.split(";") if (path := path_of(frame))], int(count)
 
 

@@ -12,7 +12,9 @@ from benchmarks.processor import descendants, seconds, shares
 from benchmarks.stacks import by_module, by_stage, path_of, read
 
 SAID = """\
-<module> (uvicorn/__main__.py:4);run (asyncio/runners.py:190);select (selectors.py:468) 4
+<module> (uvicorn/__main__.py:4);run (asyncio/runners.py:190);Runner.run (asyncio/runners.py:118) 4
+<module> (uvicorn/__main__.py:4);run (asyncio/runners.py:190);EpollSelector.select (selectors.py:468) 90
+Thread.run (threading.py:982);_worker (concurrent/futures/thread.py:81) 70
 run (threading.py:9);search (search/pipeline.py:99);all (django/db/query.py:1);wait (psycopg/waiting.py:9) 3
 run (threading.py:9);search (search/pipeline.py:99);clean (search/words.py:9);sub (re/__init__.py:185) 2
 thread (0x7F);strange (native.c) 1
@@ -21,6 +23,7 @@ not a stack
 
 
 def test_the_innermost_frame_that_is_known_says_what_is_being_done() -> None:
+    """Threads that wait for something to do are left out."""
     stacks = list(read(SAID))
     assert by_stage(stacks) == {"server": 40.0, "psycopg": 30.0, "own code": 20.0, "other": 10.0}
 
@@ -48,6 +51,7 @@ def test_a_process_counts_with_all_that_it_started() -> None:
     assert descendants(every, 1) == [1, 2, 3]
     assert descendants(every, None) == []
     assert seconds(os.getpid()) > 0
+    assert seconds(os.getpid()) >= seconds(os.getpid(), waited_for=False) > 0
     assert seconds(2**22 + 1) == 0.0
 
 
