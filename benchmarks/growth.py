@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,12 +153,12 @@ def draw(points: Sequence[Point], target: Path) -> None:
     figure, (latency, memory) = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     for leg, colour in LEGS.items():
         name = "BM25" if leg == "bm25" else leg
-        plot(latency, [(p["passages"], p[leg]["p50_ms"]) for p in points], f"{name}, p50", colour, "-")
-        plot(latency, [(p["passages"], p[leg]["p95_ms"]) for p in points], f"{name}, p95", colour, "--")
+        plot(latency, points, lambda point, leg=leg: point[leg]["p50_ms"], f"{name}, p50", colour, "-")
+        plot(latency, points, lambda point, leg=leg: point[leg]["p95_ms"], f"{name}, p95", colour, "--")
     for key, (name, colour) in MEMORY.items():
-        plot(memory, [(p["passages"], p[key]) for p in points if p.get(key)], name, colour, "-")
+        plot(memory, points, lambda point, key=key: point.get(key), name, colour, "-")
     for axes, title in ((latency, "Latency, ms"), (memory, "Memory and storage, MB")):
-        axes.set(xscale="log", yscale="log", title=title, xlabel="passages")
+        axes.set(xscale="log", yscale="log", title=title, xlabel="passages; hollow: an earlier run")
         axes.grid(visible=True, which="major", color="#dddddd")
         axes.legend(fontsize=8)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,10 +166,16 @@ def draw(points: Sequence[Point], target: Path) -> None:
     pyplot.close(figure)
 
 
-def plot(axes: Any, points: Sequence[tuple[int, float]], name: str, colour: str, line: str) -> None:
-    if points:
-        across, up = zip(*points, strict=True)
-        axes.plot(across, up, line, marker="o", markersize=4, color=colour, label=name)
+def plot(
+    axes: Any, points: Sequence[Point], value: Callable[[Point], Any], name: str, colour: str, line: str
+) -> None:
+    """Hollow and on no line: what another run measured."""
+    now = [point for point in points if "earlier" not in point and value(point)]
+    style = {"color": colour, "marker": "o", "markersize": 4}
+    axes.plot([p["passages"] for p in now], [value(p) for p in now], line, label=name, **style)
+    before = [point for point in points if "earlier" in point and value(point)]
+    places = [p["passages"] for p in before], [value(p) for p in before]
+    axes.plot(*places, linestyle="none", fillstyle="none" if line == "-" else "right", **style)
 
 
 if __name__ == "__main__":
