@@ -7,7 +7,8 @@ with the embedded model where it can run here; then many at once with the known 
 
 *Overhead* is what is left of the time from the request being sent to the first ``token`` event being received
 when retrieval (the whole search, ``retrieval`` of the answer's own timings) and the model's delay are taken
-off. Writes ``benchmarks/results/answers.json`` and prints Markdown.
+off. Writes ``benchmarks/results/answers.json`` and prints Markdown. All stages take several minutes, most of
+them for the embedded model, which needs seconds for each answer: ``--stages`` chooses.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ GOAL_MS = 30.0
 WARMING = 5
 #: Few: it takes seconds for each.
 EMBEDDED_QUESTIONS = 10
-ENDS = ("done", "error")
+STAGES = ("extractive", "upstream", "parallel", "embedded")
 STREAM = {"Accept": "text/event-stream"}
 
 
@@ -78,6 +79,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=60, help="asked one after the other, in each stage")
     parser.add_argument("--parallel", type=int, default=100, help="streams at once")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     return parser.parse_args()
 
 
@@ -89,11 +91,16 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"corpus": corpus.name}
     with running(folder) as portal:
         portal.manage("ingest", str(corpus), "--collection", "answers", "--wait").check_returncode()
-        found["extractive"] = one_by_one(portal, questions)
-    with upstream.running(FIRST, FOLLOWING) as url, running(folder, **remote(url)) as portal:
-        found["upstream"] = one_by_one(portal, questions, FIRST * 1000)
-        found["parallel"] = at_once(portal, questions, options.parallel)
-    found["embedded"] = embedded(folder, questions)
+        if "extractive" in options.stages:
+            found["extractive"] = one_by_one(portal, questions)
+    if {"upstream", "parallel"} & {*options.stages}:
+        with upstream.running(FIRST, FOLLOWING) as url, running(folder, **remote(url)) as portal:
+            if "upstream" in options.stages:
+                found["upstream"] = one_by_one(portal, questions, FIRST * 1000)
+            if "parallel" in options.stages:
+                found["parallel"] = at_once(portal, questions, options.parallel)
+    if "embedded" in options.stages:
+        found["embedded"] = embedded(folder, questions)
     return found
 
 
@@ -248,17 +255,18 @@ def table(report: dict[str, Any]) -> list[str]:
         "| generator | answers | errors | first token, ms (p50, p95) | whole answer, ms | retrieval, ms |"
     ]
     lines += ["|---|---|---|---|---|---|"]
-    for name in ("extractive", "upstream", "embedded", "parallel"):
-        found = report[name]
+    for name, found in ((name, report[name]) for name in STAGES if name in report):
         if "skipped" in found:
             lines.append(f"| {name} | not measured: {found['skipped']} | | | | |")
             continue
         cells = [name, found["asked"], sum(found["errors"].values())]
         cells += [shown(found[key]) for key in ("first_token", "whole", "retrieval")]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    overhead, parallel = report["upstream"]["overhead"], report["parallel"]
-    lines += ["", f"Overhead to the first token: {shown(overhead)} ms (goal: p50 at most {GOAL_MS:.0f})."]
-    lines += [f"{parallel['streams']} streams at once: at most {parallel['connections']} connections."]
+    if upstreamed := report.get("upstream"):
+        overhead = shown(upstreamed["overhead"])
+        lines += ["", f"Overhead to the first token: {overhead} ms (goal: p50 at most {GOAL_MS:.0f})."]
+    if parallel := report.get("parallel"):
+        lines += [f"{parallel['streams']} streams at once: at most {parallel['connections']} connections."]
     return lines
 
 

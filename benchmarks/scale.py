@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def main() -> None:
             return
         report = {
             "machine": describe(),
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "passages": corpus.size,
             "real": corpus.real_size,
             "documents": corpus.document_count,
@@ -217,9 +219,28 @@ class TextsOfPortal:
 
 def figures(cell: Cell, vectors: Any, words: Any) -> dict[str, Any]:
     """Times and recall@10 of each leg and of the hybrid search, for one combination."""
+    from benchmarks.peers import exact_scores, timings
+    from documents import lexical
+
+    asked = calls(cell)
+    by_vector, by_words, search = asked["vector"], asked["bm25"], asked["hybrid"]
+    terms = [lexical.terms_of(question.text) for question in cell.questions]
+    count = len(cell.questions)
+    matrix = np.stack([question.vector for question in cell.questions])
+    best = exact_scores(vectors, cell.rows, matrix, 10)
+    near = [recall([near.score for near in by_vector(n)[:10]], best[n], 1e-3) for n in range(count)]
+    worded = [words.recall([pk for pk, _ in by_words(n)[:10]], terms[n], cell.rows) for n in range(COMPARED)]
+    return {
+        "vector": {**timings(by_vector, count), "recall": mean(near)},
+        "bm25": {**timings(by_words, count), "recall": mean(worded)},
+        "hybrid": {**timings(search, count), "recall": hybrid_recall(search)},
+    }
+
+
+def calls(cell: Cell) -> dict[str, Callable[[int], Any]]:
+    """Each leg and the hybrid search, to be asked a question by its number."""
     from django.contrib.auth.models import User
 
-    from benchmarks.peers import exact_scores, timings
     from documents import lexical, vector_scan
     from documents.models import Chunk
     from documents.spaces import active_space
@@ -238,17 +259,7 @@ def figures(cell: Cell, vectors: Any, words: Any) -> dict[str, Any]:
     def by_words(n: int) -> Any:
         return Chunk.objects.within(scope()).lexical(terms[n], K, "bm25")
 
-    count = len(cell.questions)
-    matrix = np.stack([question.vector for question in cell.questions])
-    best = exact_scores(vectors, cell.rows, matrix, 10)
-    near = [recall([near.score for near in by_vector(n)[:10]], best[n], 1e-3) for n in range(count)]
-    worded = [words.recall([pk for pk, _ in by_words(n)[:10]], terms[n], cell.rows) for n in range(COMPARED)]
-    search = hybrid(cell, user)
-    return {
-        "vector": {**timings(by_vector, count), "recall": mean(near)},
-        "bm25": {**timings(by_words, count), "recall": mean(worded)},
-        "hybrid": {**timings(search, count), "recall": hybrid_recall(search)},
-    }
+    return {"vector": by_vector, "bm25": by_words, "hybrid": hybrid(cell, user)}
 
 
 def hybrid(cell: Cell, user: Any) -> Callable[[int], list[int]]:
