@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from documents import attachments, metrics, progress, storing
 from documents.chunking import Passage, chunk
@@ -78,14 +79,17 @@ def process(claim: Claim) -> None:
     try:
         parsed = read(claim)
         quality = judged(parsed)
-        passages = split(claim, parsed)
-        vectors = embed(claim, passages)
+        with metrics.timed(Stage.CHUNKING):
+            passages = split(claim, parsed)
+        with metrics.timed(Stage.EMBEDDING):
+            vectors = embed(claim, passages)
         refused = attachments.take_out(claim.document.pk, claim.version, parsed)
         report(claim, Stage.STORING, EMBEDDED)
         new = storing.NewContent(
             parsed, passages, vectors, quality, title_of(claim.document, parsed), refused
         )
-        storing.store(claim.document.pk, claim.version, claim.space, new)
+        with metrics.timed(Stage.STORING):
+            storing.store(claim.document.pk, claim.version, claim.space, new)
     except Superseded:
         logger.info("%s was cancelled, replaced or deleted on its way", claim.document.pk)
         return
@@ -106,6 +110,8 @@ def claim_document(document_id: UUID) -> Claim | None:
         document = waiting.filter(pk=document_id).first()
         if document is None:
             return None
+        if document.status == Status.QUEUED:
+            metrics.ingest_wait_seconds.observe((timezone.now() - document.updated_at).total_seconds())
         document.status, document.stage, document.percent = Status.PROCESSING, Stage.PARSING, 0
         document.stage_done = document.stage_total = 0
         document.reason = ""
@@ -118,11 +124,13 @@ def read(claim: Claim) -> ParsedDocument:
     """The file's text; where a page is a picture, what can be recognised on it."""
     with local_copy(claim.document.file) as path:
         kind = claim.document.kind
-        parsed = parse_in_jail(path, kind, report=Reporter(claim, Stage.PARSING, 0, PARSED))
+        with metrics.timed(Stage.PARSING):
+            parsed = parse_in_jail(path, kind, report=Reporter(claim, Stage.PARSING, 0, PARSED))
         is_seen = any(page.is_picture for page in parsed.pages)
         if is_seen:
             seen = Reporter(claim, Stage.RECOGNISING, 0, PARSED)
-            parsed = recognise(path, kind, parsed, languages=settings.OCR_LANGUAGES, report=seen)
+            with metrics.timed(Stage.RECOGNISING):
+                parsed = recognise(path, kind, parsed, languages=settings.OCR_LANGUAGES, report=seen)
     if not parsed.has_text:
         nothing = NO_TEXT_DRAWN if kind == "pdf" else NO_TEXT
         raise UnreadableDocument(NO_TEXT_SEEN if is_seen else nothing)

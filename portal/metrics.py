@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +9,15 @@ from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
+from documents.exposition import counted
 from portal.accounts.authentication import bearer_secret, user_for_token
 from portal.problems import problem
-from search.audit import LastAudit
 
 request_latency_seconds = Histogram(
     "request_latency_seconds",
@@ -25,6 +25,8 @@ request_latency_seconds = Histogram(
     ["method", "endpoint"],
     buckets=settings.PROMETHEUS_LATENCY_BUCKETS,
 )
+
+sockets_open = Gauge("sockets_open", "WebSockets that are open.", multiprocess_mode="livesum")
 
 #: Kinds of what is kept, in words.
 KINDS = {
@@ -44,12 +46,19 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def registry() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
-    gathered = CollectorRegistry()
-    MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
-    gathered.register(LastAudit())
+    """What was counted here, and what is asked of database and Redis for the portal as a whole."""
+    gathered = counted()
+    for collector in at_scrape():
+        gathered.register(collector)
     return gathered
+
+
+def at_scrape() -> tuple[Collector, ...]:
+    """What is of the portal and not of a process, so that it is asked once for each scrape."""
+    from documents.backlog import Backlog
+    from search.audit import LastAudit
+
+    return Backlog(), LastAudit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ def cache_shares() -> list[CacheShare]:
 
 
 def cache_counts() -> Iterator[tuple[str, str, int]]:
-    for family in registry().collect():
+    for family in counted().collect():
         if family.name == "search_cache":
             for sample in family.samples:
                 if sample.name.endswith("_total"):
@@ -84,7 +93,13 @@ def cache_counts() -> Iterator[tuple[str, str, int]]:
 
 
 def may_read(request: HttpRequest) -> bool:
-    return is_local(request) or is_staff(request)
+    return is_local(request) or is_scraper(request) or is_staff(request)
+
+
+def is_scraper(request: HttpRequest) -> bool:
+    """Who knows the setting ``METRICS_TOKEN``, which opens nothing else."""
+    known, secret = settings.METRICS_TOKEN, bearer_secret(request.headers.get("Authorization", ""))
+    return bool(known and secret and constant_time_compare(secret, known))
 
 
 def is_local(request: HttpRequest) -> bool:

@@ -43,6 +43,9 @@ LLM_TIMEOUT_SECONDS = env.integer("LLM_TIMEOUT_SECONDS", 60, minimum=1)
 CACHE_TTL_SECONDS = env.integer("CACHE_TTL_SECONDS", 24 * 60 * 60)
 CACHE_WARMING = env.boolean("CACHE_WARMING", default=True)
 SEMANTIC_CACHE_THRESHOLD = env.share("SEMANTIC_CACHE_THRESHOLD", 0.0)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+WORKER_METRICS_PORT = env.integer("WORKER_METRICS_PORT", 0)
+WORKER_METRICS_HOST = env.text("WORKER_METRICS_HOST", "127.0.0.1")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 
 #: Both servers are outside, or both are embedded: half of each is refused at boot (checks).
@@ -53,7 +56,8 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 if METRICS_DIR := env.text("PROMETHEUS_MULTIPROC_DIR"):
     Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
 PROMETHEUS_LATENCY_BUCKETS = (
-    *(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    *(0.002, 0.005, 0.01, 0.025, 0.06, 0.1, 0.15, 0.2, 0.25, 0.5),
+    *(1.0, 1.5, 2.0, 5.0, 10.0, 30.0, 120.0),
     float("inf"),
 )
 

@@ -15,6 +15,7 @@ import documents.routing
 import search.routing
 from portal.accounts.authentication import bearer_secret, user_for_token
 from portal.limits import Application, Receive, Scope, Send, header
+from portal.metrics import sockets_open
 from portal.reader import spoken
 
 program_sockets: Application = URLRouter(
@@ -26,6 +27,11 @@ refused: Application = WebsocketDenier()
 
 async def socket_door(scope: Scope, receive: Receive, send: Send) -> None:
     """A program brings a token; a browser brings its session, and an Origin that is ours."""
+    with sockets_open.track_inprogress():
+        await opened(scope, receive, send)
+
+
+async def opened(scope: Scope, receive: Receive, send: Send) -> None:
     secret = bearer_secret(header(scope, b"authorization").decode("latin-1"))
     if secret is not None:
         user = await database_sync_to_async(user_for_token, thread_sensitive=False)(secret)

@@ -7,9 +7,4 @@ class SearchConfig(AppConfig):
     verbose_name = _("Search")
 
     def ready(self) -> None:
-        from prometheus_client import REGISTRY
-
         from search import receivers  # noqa: F401 - connects them
-        from search.audit import LastAudit
-
-        REGISTRY.register(LastAudit())

@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from search import recording
 from search.events import Event, EventType
+from search.metrics import answer_readers
 from search.models import Answer, AnswerEvent
 from search.representation import answer_json, is_withheld
 
@@ -179,7 +180,7 @@ async def follow(answer: UUID, after_seq: int, reader: User) -> AsyncIterator[Ev
     """
     seq = after_seq
     only_end = await in_database(lambda: log_withheld(answer, reader))
-    with hub.following(answer) as (tail, news):
+    with answer_readers.track_inprogress(), hub.following(answer) as (tail, news):
         while True:
             news.clear()
             for event in tail.since(seq):

@@ -21,7 +21,7 @@ from search.generation.assessing import assessed
 from search.generation.base import Generator
 from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
-from search.metrics import Stopwatch, rerank_skipped_total, searches_total
+from search.metrics import Stopwatch, rerank_skipped_total, search_seconds, searches_total
 from search.models import Tuning
 from search.query import understood
 from search.reading import joined
@@ -106,6 +106,7 @@ def search(*, request: SearchRequest, user: User) -> SearchResult:
         if result is None:
             result = found_now(request, user, watch)
             store("results", key, packed(result))
+    search_seconds.labels("yes" if result.cached else "no").observe(watch.elapsed() / 1000)
     remember(request, user)
     return result
 

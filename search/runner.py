@@ -19,7 +19,7 @@ from search import answer_cache, recording
 from search.events import Event, EventType
 from search.exceptions import SearchError, TooManyAnswers
 from search.log import hub
-from search.metrics import answers_running, first_token_seconds
+from search.metrics import answer_seconds, answers_running, first_token_seconds
 from search.models import Answer
 from search.representation import fresh_sentence
 from search.types import Filters, Outcome, Sentence, Sources, Step, Token, Turn, Waiting
@@ -95,6 +95,7 @@ class Log:
     def _end(self, outcome: Outcome) -> None:
         self.flush()
         recording.answer_finish(answer=self.answer, seq=self._next(), outcome=outcome)
+        answer_seconds.observe(time.monotonic() - self.started)
         self._told()
 
     def _append(self, type: EventType, payload: dict[str, object]) -> None:

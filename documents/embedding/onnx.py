@@ -84,7 +84,7 @@ class OnnxEmbedder:
         encoded = [encoding.ids for encoding in session.tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(texts), self.card.dimensions), dtype=np.float32)
         for batch in length_sorted([len(ids) for ids in encoded]):
-            metrics.embedding_batch_passages.observe(len(batch))
+            metrics.count_batch("onnx", [len(encoded[index]) for index in batch])
             vectors[batch], _ = session.run([encoded[index] for index in batch])
         return unit(vectors)
 
@@ -95,7 +95,7 @@ class OnnxEmbedder:
         encoded = session.tokenizer.encode_batch(list(texts))
         found: dict[int, Encoding] = {}
         for batch in length_sorted([len(each.ids) for each in encoded]):
-            metrics.embedding_batch_passages.observe(len(batch))
+            metrics.count_batch("onnx", [len(encoded[index].ids) for index in batch])
             vectors, tokens = session.run([encoded[index].ids for index in batch])
             for index, vector, row in zip(batch, unit(vectors), tokens, strict=True):
                 added = np.array(encoded[index].special_tokens_mask, dtype=bool)
