@@ -12,7 +12,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client import Counter as Total
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from portal.accounts.authentication import bearer_secret, user_for_token
@@ -25,6 +33,15 @@ request_latency_seconds = Histogram(
     ["method", "endpoint"],
     buckets=settings.PROMETHEUS_LATENCY_BUCKETS,
 )
+
+# ``kind``: short and long requests, sockets, files that are being received (``portal.admission``).
+requests_in_flight = Gauge(
+    "requests_in_flight", "Requests that have a place.", ["kind"], multiprocess_mode="livesum"
+)
+requests_waiting = Gauge(
+    "requests_waiting", "Requests that wait for a place.", ["kind"], multiprocess_mode="livesum"
+)
+requests_refused_total = Total("requests_refused_total", "Requests refused for want of a place.", ["kind"])
 
 #: Kinds of what is kept, in words.
 KINDS = {

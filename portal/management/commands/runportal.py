@@ -93,9 +93,7 @@ def taken_port(port: int) -> socket.socket:
     try:
         return bound(HOST, port)
     except OSError as error:
-        raise CommandError(
-            f"Port {port} cannot be used ({error.strerror}). Set PORT to another."
-        ) from error
+        raise CommandError(f"Port {port} cannot be used ({error.strerror}). Set PORT to another.") from error
 
 
 def prepare(say: Any) -> str | None:
