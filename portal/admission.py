@@ -17,8 +17,10 @@ from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
 from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 
+from documents.exceptions import room_lacking
 from portal.limits import (
     DRAIN_FACTOR,
     DRAIN_SECONDS,
@@ -34,7 +36,7 @@ from portal.limits import (
 )
 from portal.metrics import requests_in_flight, requests_refused_total, requests_waiting
 from portal.middleware import with_policy
-from portal.problems import crowded
+from portal.problems import crowded, no_room
 from portal.reader import language_of
 from search.aside import step_aside
 
@@ -197,7 +199,7 @@ class Admission:
             else:
                 await self.admitted(scope, receive, send)
         except Crowded:
-            await refuse(scope, send)
+            await answer(scope, send, crowded)
 
     async def received(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A file: how many come at a time is bounded as well, for the sake of the disk."""
@@ -208,6 +210,11 @@ class Admission:
             raise
         try:
             await self.admitted(scope, receive, send)
+        except OSError as error:
+            # Django spools a body before it looks at it, and what fails there reaches no view.
+            if not room_lacking(error):
+                raise
+            await answer(scope, send, no_room)
         finally:
             self.uploads.leave()
 
@@ -277,10 +284,12 @@ async def read_away(scope: Scope, receive: Receive) -> None:
             pass
 
 
-async def refuse(scope: Scope, send: Send) -> None:
+async def answer(scope: Scope, send: Send, made: Callable[[HttpRequest], HttpResponse]) -> None:
+    """What is ``made`` for the request, in the language of its reader."""
     request = ASGIRequest(scope, BytesIO())
     with translation.override(language_of(request)):
-        response = with_policy(crowded(request))
+        response = made(request)
+    with_policy(response)
     lines = [(name.encode(), value.encode()) for name, value in response.items()]
     lines.append((b"content-length", str(len(response.content)).encode()))
     await send({"type": "http.response.start", "status": response.status_code, "headers": lines})

@@ -223,10 +223,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 when the database is gone, 507 when the disk is full. Django has logged the traceback."""
     error = sys.exception()
     if error and room_lacking(error):
-        return error_answer(request, StorageFull.status, told(str(StorageFull())))
+        return no_room(request)
     if isinstance(error, DATABASE_GONE):
         return error_answer(request, 503, str(UNAVAILABLE))
     return error_answer(request, 500)
+
+
+def no_room(request: HttpRequest) -> HttpResponse:
+    return error_answer(request, StorageFull.status, told(str(StorageFull())))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -244,6 +245,7 @@ async def test_who_hangs_up_while_waiting_or_inside_gives_the_place_back(door: A
     assert gate.most == PLACES
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Django leaves the body open
 async def test_cancelled_ones_give_their_places_back(door: Admission) -> None:
     clients = [Client(door, "/slow/") for _ in range(PLACES + 1)]
     await until(lambda: gate.inside == PLACES and len(door.short.queue) == 1)
@@ -255,6 +257,8 @@ async def test_cancelled_ones_give_their_places_back(door: Admission) -> None:
             await client.ended()
     await until(lambda: all_free(door))
     assert await Client(door, "/quick/").ended() == 200
+    clients.clear()
+    gc.collect()
 
 
 async def test_threads_are_kept(door: Admission) -> None:
