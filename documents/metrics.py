@@ -26,7 +26,7 @@ model_load_seconds = Histogram(
 )
 index_prewarm_seconds = Gauge(
     "index_prewarm_seconds",
-    "How long it took to read the indexes and tables of the search into memory after the last start of Postgres.",
+    "Time to read what the search needs into memory, after the last start of Postgres.",
     multiprocess_mode="mostrecent",
 )
 embedding_space_built_ratio = Gauge(

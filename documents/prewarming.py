@@ -1,4 +1,4 @@
-"""After a start of Postgres: the indexes and tables that a search reads, back in memory before they are asked for.
+"""After a start of Postgres: what a search reads, back in memory before it is asked for.
 
 The embedded server remembers what was in memory (``autoprewarm``), as of some minutes before a crash; another
 one may not, and then the first searches read the graph from disk, page by page.
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 #: The start of the server that was prewarmed for, known to the sweeps of all workers.
 KEY = "prewarming"
-#: Of ``shared_buffers``: the rest is for what else is asked, and what is loaded last must not drive out the first.
+#: Of ``shared_buffers``: what is loaded last must not drive out the first.
 SHARE = 0.75
 BLOCKS = "SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'"
-SIZE = "SELECT to_regclass(%s) IS NOT NULL, pg_relation_size(to_regclass(%s)) / current_setting('block_size')::bigint"
+SIZE = "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::bigint"
 
 
 def sweep() -> None:
@@ -65,9 +65,9 @@ def prewarm() -> int:
         cursor.execute(BLOCKS)
         room = int(cursor.fetchone()[0] * SHARE)
         for name in relations():
-            cursor.execute(SIZE, [name, name])
-            there, size = cursor.fetchone()
-            if there and (blocks := min(size, room - read)) > 0:
+            cursor.execute(SIZE, [name])
+            size = cursor.fetchone()[0] or 0  # nothing where there is no such relation
+            if (blocks := min(size, room - read)) > 0:
                 cursor.execute("SELECT pg_prewarm(to_regclass(%s), last_block => %s)", [name, blocks - 1])
                 read += cursor.fetchone()[0]
     index_prewarm_seconds.set(time.monotonic() - begun)
