@@ -1,14 +1,17 @@
 """``python -m benchmarks.servers``: uvicorn against granian, the same application, the same minutes.
 
-Asked by ``ab`` (Debian: apache2-utils) at 100 at once, with connections kept and without, in rounds that take
-turns. ``ab`` speaks HTTP/1.0. ``small`` is bare ASGI with the JSON of a search; ``live`` is the portal's
-``/healthz/live``, on the servers that the settings name. granian has to be installed (``pip install granian``;
-the portal does not need it). Writes ``benchmarks/results/servers.json`` and prints Markdown.
+Asked by ``ab`` (Debian: apache2-utils) at 100 at once, with connections kept and without, in rounds that
+take turns. ``ab`` speaks HTTP/1.0. ``small`` is bare ASGI with the JSON of a search; ``live`` is the portal's
+``/healthz/live``, on the servers that the settings name. Then each is told to renew its processes (SIGHUP)
+under requests and an open stream. granian has to be installed (``pip install granian``; the portal does not
+need it). Writes ``benchmarks/results/servers.json`` and prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import http.client
 import json
 import os
 import re
@@ -16,6 +19,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -35,6 +39,7 @@ APPLICATIONS = {
     "live": ("portal.asgi:application", "/healthz/live"),
 }
 AT_ONCE = 100
+STREAM_SECONDS = 6
 #: What a search of ten results weighs.
 RESULT = {"rank": 1, "document": {"id": "0", "title": "Annual report"}, "text": "word " * 120, "matched": {}}
 BODY = json.dumps({"query": "heron", "results": [RESULT] * 10}).encode()
@@ -42,8 +47,20 @@ HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(B
 
 
 async def small(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] == "/stream":
+        await stream(send)
+        return
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": BODY})
+
+
+async def stream(send: Any) -> None:
+    """Goes on for ``STREAM_SECONDS``, a word ten times a second."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(STREAM_SECONDS * 10):
+        await send({"type": "http.response.body", "body": b"word ", "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": b"end"})
 
 
 @dataclass(frozen=True)
@@ -66,14 +83,17 @@ def main() -> None:
         for application in APPLICATIONS:
             for processes in (1, 2):
                 for server in SERVERS:
-                    with running(server, application, processes) as address:
+                    with running(server, application, processes) as (address, _):
                         for kept in (True, False):
                             case = Case(server, application, processes, kept)
                             found.setdefault(case, []).append(asked(address, options.requests, kept))
     rows = [{**vars(case), **summary(figures)} for case, figures in found.items()]
-    report = {"machine": describe(), "rounds": options.rounds, "requests": options.requests, "rows": rows}
-    TARGET.write_text(json.dumps(report, indent=1) + "\n")
+    renewals = {server: renewed(server) for server in SERVERS}
+    report = {"machine": describe(), "rounds": options.rounds, "requests": options.requests}
+    TARGET.write_text(json.dumps({**report, "rows": rows, "renewals": renewals}, indent=1) + "\n")
     print("\n".join(markdown(rows)))
+    for server, found_of in renewals.items():
+        print(f"{server}, renewed by SIGHUP: {found_of}")
 
 
 def command(server: str, application: str, processes: int, port: int) -> list[str]:
@@ -88,14 +108,14 @@ def command(server: str, application: str, processes: int, port: int) -> list[st
 
 
 @contextmanager
-def running(server: str, application: str, processes: int) -> Iterator[str]:
+def running(server: str, application: str, processes: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = free_port()
     address = f"http://127.0.0.1:{port}{APPLICATIONS[application][1]}"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}
     process = subprocess.Popen(command(server, application, processes, port), cwd=ROOT, env=environment)
     try:
         wait_until_it_answers(address)
-        yield address
+        yield address, process
     finally:
         process.send_signal(signal.SIGINT)
         try:
@@ -115,6 +135,33 @@ def wait_until_it_answers(address: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def renewed(server: str) -> dict[str, Any]:
+    """What becomes of requests, and of a stream, while two processes are told to give way to new ones."""
+    streamed: list[str] = []
+    answered = failed = 0
+    with running(server, "small", 2) as (address, process):
+        follower = threading.Thread(target=lambda: streamed.append(read(f"{address}stream")))
+        follower.start()
+        time.sleep(1)
+        process.send_signal(signal.SIGHUP)
+        while follower.is_alive():
+            if read(address).startswith("{"):
+                answered += 1
+            else:
+                failed += 1
+        follower.join()
+    return {"answered": answered, "failed": failed, "stream_whole": streamed[0].endswith("end")}
+
+
+def read(address: str) -> str:
+    """What comes, or which error."""
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            return str(answer.read().decode())
+    except (OSError, http.client.HTTPException) as error:
+        return type(error).__name__
 
 
 def asked(address: str, requests: int, kept: bool) -> dict[str, float]:
@@ -138,12 +185,8 @@ def summary(figures: list[dict[str, float]]) -> dict[str, Any]:
     """The median round, and the slowest and fastest."""
     rates = sorted(figure["per_second"] for figure in figures)
     middle = {name: statistics.median(figure[name] for figure in figures) for name in figures[0]}
-    return {
-        **middle,
-        "failed": sum(figure["failed"] for figure in figures),
-        "least": rates[0],
-        "most": rates[-1],
-    }
+    failed = sum(figure["failed"] for figure in figures)
+    return {**middle, "failed": failed, "least": rates[0], "most": rates[-1]}
 
 
 def markdown(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""``python -m tests.portal.small_portal PORT N``: the supervisor and web processes with a small application."""
+"""``python -m tests.portal.small_portal PORT N``: supervisor and web processes, a small application."""
 
 from __future__ import annotations
 
