@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -40,8 +41,8 @@ from portal.problems import crowded, no_room
 from portal.reader import language_of
 from search.aside import step_aside
 
-#: Of one process: less than its pool has connections, as answers and sockets need some as well.
-PLACES = 8
+#: Connections of a process's pool that are not for requests, but for answers and sockets. The others are places.
+KEPT_BACK = 2
 #: Requests that wait for a place, and how long. More than a person waits would be served to nobody.
 WAITING = 256
 PATIENCE_SECONDS = 10.0
@@ -116,7 +117,8 @@ class Room:
 class Threads:
     """Threads for requests, made when they are needed and kept; each serves one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
         self._idle: list[ThreadPoolExecutor] = []
 
     def take(self) -> ThreadPoolExecutor:
@@ -124,7 +126,7 @@ class Threads:
 
     def give_back(self, thread: ThreadPoolExecutor) -> None:
         self._idle.append(thread)
-        while len(self._idle) > PLACES:
+        while len(self._idle) > self.kept:
             self._idle.pop(0).shutdown(wait=False)
 
 
@@ -185,10 +187,11 @@ class Admission:
 
     def __init__(self, inner: Application) -> None:
         self.inner = inner
-        self.short = Room("short", PLACES, WAITING, PATIENCE_SECONDS)
+        places = max(1, settings.DATABASE_POOL_SIZE - KEPT_BACK)
+        self.short = Room("short", places, WAITING, PATIENCE_SECONDS)
         self.long = Room("long", LONG)
         self.uploads = Room("upload", UPLOADS)
-        self.threads = Threads()
+        self.threads = Threads(places)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(FREE):

@@ -56,15 +56,19 @@ def test_a_large_upload_never_stands_in_memory(own_portal: Callable[..., Portal]
     before = peak(web)
     spooled = list[int]()
 
+    head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="large"\r\n\r\n'
+    tail = b"\r\n--edge--\r\n"
+
     def body() -> Iterator[bytes]:
-        yield b'--edge\r\nContent-Disposition: form-data; name="file"; filename="large"\r\n\r\n'
+        yield head
         for number in range(200):
             yield bytes([number]) * MEGABYTE
             if number == 150:
                 wait_for(lambda: spooled.append(open_bytes(web)) or spooled[-1] > 100 * MEGABYTE)
-        yield b"\r\n--edge--\r\n"
+        yield tail
 
-    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    length = len(head) + 200 * MEGABYTE + len(tail)
+    headers = {"Content-Type": "multipart/form-data; boundary=edge", "Content-Length": str(length)}
     answer = client.post("documents/", content=body(), headers=headers)
     assert answer.status_code == 415, "of no type that is read: so it is received, hashed, and not indexed"
     assert peak(web) - before < 50 * MEGABYTE
