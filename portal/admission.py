@@ -41,7 +41,7 @@ from portal.problems import crowded, no_room
 from portal.reader import language_of
 from search.aside import step_aside
 
-#: Connections of a process's pool that are not for requests, but for answers and sockets. The others are places.
+#: Connections of a process that are not for requests, but for answers and sockets. The others are places.
 KEPT_BACK = 2
 #: Requests that wait for a place, and how long. More than a person waits would be served to nobody.
 WAITING = 256
