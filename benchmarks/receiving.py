@@ -1,4 +1,4 @@
-"""``python -m benchmarks.receiving``: from a spooled body to the digest of its file, hashed on the way or after.
+"""``python -m benchmarks.receiving``: from a body to the digest of its file, hashed on the way or after it.
 
 In process, without database and network, in rounds that take turns. Prints Markdown.
 """
