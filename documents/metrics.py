@@ -45,6 +45,11 @@ model_load_seconds = Histogram(
     ["engine"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+index_prewarm_seconds = Gauge(
+    "index_prewarm_seconds",
+    "Time to read what the search needs into memory, after the last start of Postgres.",
+    multiprocess_mode="mostrecent",
+)
 embedding_space_built_ratio = Gauge(
     "embedding_space_built_ratio",
     "Share of the passages that have their vector in a space, as its last builder knew it: 0 to 1.",

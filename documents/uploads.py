@@ -20,6 +20,7 @@ from documents.exceptions import EmptyUpload, StorageFull, UploadTooLarge, room_
 from documents.invisible import visible
 from documents.models import TITLE_LENGTH, Document
 from documents.parsing.detection import detect
+from documents.receiving import HashedUpload
 from documents.stored_files import remove_thumbnails
 
 FILENAME_LENGTH = 255
@@ -35,13 +36,15 @@ CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\ufeff\ud800-\udfff]")
 
 
 def checked_digest(upload: File[bytes]) -> str:
-    """The SHA-256 of the upload, read in pieces; refuses what is empty or too large."""
+    """The SHA-256 of the upload, taken as it came or read in pieces; refuses what is empty or too large."""
     if not upload.size:
         raise EmptyUpload
     if upload.size > settings.UPLOAD_LIMIT:
         limit = settings.UPLOAD_LIMIT // (1024 * 1024)
         text = gettext("The file is larger than the limit of %s MB. Nothing was stored.")
         raise UploadTooLarge(text % limit)
+    if isinstance(upload, HashedUpload):
+        return upload.sha256
     digest = hashlib.sha256()
     for piece in upload.chunks():
         digest.update(piece)

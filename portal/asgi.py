@@ -20,6 +20,7 @@ django_application = get_asgi_application()
 # These import models, so they have to wait for the line above.
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from portal.admission import Admission, SocketAdmission  # noqa: E402
 from portal.hot_door import HotDoor  # noqa: E402
 from portal.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
 from portal.mcp_door import PATHS, mcp_door  # noqa: E402
@@ -31,5 +32,5 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     await door(scope, receive, send)
 
 
-hot_door = HotDoor(http_door)
-application = ProtocolTypeRouter({"http": BodyLimit(hot_door), "websocket": socket_door})
+hot_door = HotDoor(Admission(http_door))
+application = ProtocolTypeRouter({"http": BodyLimit(hot_door), "websocket": SocketAdmission(socket_door)})

@@ -18,8 +18,8 @@ from search.kept_responses import EPOCH, PREFIX, RESPONSE_SECONDS, response_key,
 
 logger = logging.getLogger(__name__)
 
-#: So long Redis may take to answer: this event loop may be late itself. Then Django answers, and Redis is left
-#: alone for a while.
+#: So long Redis may take to answer: this event loop may be late itself. Then Django answers, and Redis is
+#: left alone for a while.
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
 #: Of each pair of a view's key and a query: the view, if the epoch is still the one it was noted in, and the

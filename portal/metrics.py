@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as Total
 from prometheus_client.registry import Collector
 
 from documents.exposition import counted
@@ -27,6 +28,14 @@ request_latency_seconds = Histogram(
 )
 
 sockets_open = Gauge("sockets_open", "WebSockets that are open.", multiprocess_mode="livesum")
+# ``kind``: short and long requests, sockets, files that are being received (``portal.admission``).
+requests_in_flight = Gauge(
+    "requests_in_flight", "Requests that have a place.", ["kind"], multiprocess_mode="livesum"
+)
+requests_waiting = Gauge(
+    "requests_waiting", "Requests that wait for a place.", ["kind"], multiprocess_mode="livesum"
+)
+requests_refused_total = Total("requests_refused_total", "Requests refused for want of a place.", ["kind"])
 
 #: Kinds of what is kept, in words.
 KINDS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from rest_framework import exceptions as rest
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
@@ -27,12 +28,13 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 OPENAI_PATHS = ("/v1/",)
-#: ``search.exceptions.TooManyAnswers``.
-CROWDED = "too-many-answers"
+#: ``search.exceptions.TooManyAnswers``, and ``crowded``.
+CROWDED = ("too-many-answers", "crowded")
 RETRY_SECONDS = "5"
 #: The base exceptions of the apps: each has ``code`` and ``status``, and reads as its message.
 APP_ERRORS = ("documents.exceptions.DocumentError", "search.exceptions.SearchError")
 DATABASE_GONE = (OperationalError, InterfaceError)
+BUSY = "The portal has more to do at the moment than it can take on. Please try again in a few seconds."
 UNAVAILABLE = gettext_lazy("The database does not answer at the moment. Please try again shortly.")
 
 
@@ -48,6 +50,8 @@ def problem(
 ) -> JsonResponse:
     """A problem object. ``errors`` names what is wrong with each field or parameter, ``members`` adds."""
     title = HTTPStatus(status).phrase
+    if code in CROWDED:
+        headers = {"Retry-After": RETRY_SECONDS, **(headers or {})}
     body: dict[str, Any] = {
         "type": f"urn:portal:problem:{code}" if code else "about:blank",
         "title": title,
@@ -59,7 +63,7 @@ def problem(
     if errors:
         body["errors"] = errors
     if request.path.startswith(OPENAI_PATHS):
-        status, headers = openai_status(status, code), {**openai_headers(code), **(headers or {})}
+        status = openai_status(status, code)
         body["status"], body["title"] = status, HTTPStatus(status).phrase
         body["error"] = openai_error(status, body["detail"], code, errors)
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
@@ -70,11 +74,7 @@ def problem(
 
 def openai_status(status: int, code: str) -> int:
     """They wait and try again at 429; 503 is a failure to them."""
-    return 429 if code == CROWDED else status
-
-
-def openai_headers(code: str) -> dict[str, str]:
-    return {"Retry-After": RETRY_SECONDS} if code == CROWDED else {}
+    return 429 if code in CROWDED else status
 
 
 def openai_error(status: int, detail: str, code: str, errors: dict[str, list[str]] | None) -> dict[str, Any]:
@@ -182,6 +182,19 @@ def error_answer(
     return HttpResponse(render_to_string(name, context, asker), status=status, headers=headers)
 
 
+def crowded(request: HttpRequest) -> HttpResponse:
+    """503 to who comes while more is to be done than can be. Cheap: it is asked for by the hundred."""
+    if for_program(request):
+        return problem(request, 503, BUSY, code="crowded")
+    page = crowded_page(get_language() or "", themed(request))
+    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_SECONDS})
+
+
+@cache
+def crowded_page(language: str, theme: str) -> str:
+    return render_to_string("500.html", {"status": 503, "theme": theme, "crowded": True})
+
+
 def themed(request: HttpRequest) -> str:
     chosen = request.COOKIES.get("theme", "")
     return chosen if chosen in ("light", "dark") else ""
@@ -210,10 +223,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 when the database is gone, 507 when the disk is full. Django has logged the traceback."""
     error = sys.exception()
     if error and room_lacking(error):
-        return error_answer(request, StorageFull.status, told(str(StorageFull())))
+        return no_room(request)
     if isinstance(error, DATABASE_GONE):
         return error_answer(request, 503, str(UNAVAILABLE))
     return error_answer(request, 500)
+
+
+def no_room(request: HttpRequest) -> HttpResponse:
+    return error_answer(request, StorageFull.status, told(str(StorageFull())))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

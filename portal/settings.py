@@ -187,6 +187,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # On the same disk as the originals, so that storing a large upload is a rename.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "documents.receiving.HashingUploadHandler",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 UPLOAD_LIMIT = UPLOAD_LIMIT_MB * 1024 * 1024
 INTEGRITY_CHECKS = [
@@ -202,6 +206,7 @@ PERIODIC = {
     "documents.services.binning.bin_empty": 15,
     "search.golden.sweep": 60,
     "search.warming.sweep": 15,
+    "documents.prewarming.sweep": 15,
     "search.audit.daily": 24 * 60 * 60,
 }
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from documents.models import Collection, Document
 from search import recording
+from search.aside import step_aside
 from search.conversations import (
     HISTORY_TURNS,
     carried,
@@ -106,6 +107,7 @@ def wait(answer: Answer, timeout: float = WAIT_SECONDS) -> Answer:
     """The answer in its end state, or as it is when the time is up. Holds no connection meanwhile."""
     if not connection.in_atomic_block:
         connection.close()
+    step_aside.get()()
     runner.wait(answer.pk, timeout)
     return Answer.objects.get(pk=answer.pk)
 

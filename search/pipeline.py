@@ -11,6 +11,7 @@ from documents.models import Chunk
 from documents.querysets import snapshot
 from documents.spaces import serving_model
 from search import abstention, receipts
+from search.aside import step_aside
 from search.caching import looked_up, results_key, store
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
@@ -50,6 +51,7 @@ from search.types import (
     Source,
     Step,
     Turn,
+    Waiting,
 )
 from search.words import clean, content_words, stem, stems
 
@@ -251,7 +253,9 @@ def shown(hits: Sequence[Hit], query: str) -> tuple[Hit, ...]:
 
 def answer(*, question: str, user: User, **options: Any) -> Outcome:
     """The answer as a whole, without any of it being stored. Options as of ``answer_pieces``."""
-    *_, outcome = answer_pieces(question=question, user=user, **options)
+    for outcome in answer_pieces(question=question, user=user, **options):
+        if isinstance(outcome, Waiting):
+            step_aside.get()()
     assert isinstance(outcome, Outcome)
     return outcome
 

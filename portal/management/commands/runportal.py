@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from documents.exceptions import EmbeddingUnavailable
 from portal import environment, first_start
 from portal.supervisor import Child, Supervisor
-from portal.web import web_command
+from portal.web import bound, web_children
 
 READY_SECONDS = 60.0
 HOST = "127.0.0.1"
@@ -41,10 +41,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         address = f"http://{HOST}:{settings.PORT}"
         with only_one(settings.DATA_DIR, address):
-            refuse_a_taken_port(settings.PORT)
+            held = taken_port(settings.PORT)
             clear_uploads()
             password = prepare(self.say)
-            supervisor = Supervisor(children(settings.PORT))
+            supervisor = Supervisor(children(held))
             supervisor.start()
             if wait_until_ready(address, supervisor):
                 self.welcome(address, password)
@@ -89,15 +89,11 @@ def only_one(data_dir: Path, address: str) -> IO[str]:
     return lock
 
 
-def refuse_a_taken_port(port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} cannot be used ({error.strerror}). Set PORT to another."
-            ) from error
+def taken_port(port: int) -> socket.socket:
+    try:
+        return bound(HOST, port)
+    except OSError as error:
+        raise CommandError(f"Port {port} cannot be used ({error.strerror}). Set PORT to another.") from error
 
 
 def prepare(say: Any) -> str | None:
@@ -115,17 +111,15 @@ def clear_uploads() -> None:
         path.unlink(missing_ok=True)
 
 
-def children(port: int) -> list[Child]:
+def children(held: socket.socket) -> list[Child]:
     metrics = settings.DATA_DIR / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
     surroundings = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
-    manage = str(settings.BASE_DIR / "manage.py")
-    commands = {"web": web_command(HOST, port), "worker": [sys.executable, manage, "worker"]}
-    # PGAPPNAME: whose a connection is, for who looks into pg_stat_activity.
+    worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
     return [
-        Child(name, command, {**surroundings, "PGAPPNAME": f"portal {name}"})
-        for name, command in commands.items()
+        *web_children(held, settings.WEB_PROCESSES, surroundings),
+        Child("worker", worker, {**surroundings, "PGAPPNAME": "portal worker"}),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from documents.exceptions import EmbeddingUnavailable
 from portal import environment, first_start
-from portal.web import web_command
+from portal.web import importable
 
 
 class Command(BaseCommand):
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if shown:
             self.stdout.write(f"Sign in as {first_start.FIRST_USER} with {shown}")
-        command = web_command(options["host"], settings.PORT)
-        # The server takes this process's place, so that the container's signals reach it.
+        command = [sys.executable, "-m", "portal.web"]
+        command += [options["host"], str(settings.PORT), str(settings.WEB_PROCESSES)]
+        os.environ["PYTHONPATH"] = importable(os.environ)
+        # It takes this process's place, so that the container's signals reach it.
         os.execv(command[0], command)  # noqa: S606
