@@ -77,3 +77,13 @@ def test_an_installed_environment_keeps_the_languages_of_the_portal(tmp_path: Pa
     assert kept == {code for code, _name in settings.LANGUAGES}
     assert len(list(tmp_path.rglob("formats.py"))) == 4
     assert list(tmp_path.rglob("__pycache__")) == []
+
+
+def test_an_installed_torch_keeps_what_it_runs_with(tmp_path: Path) -> None:
+    torch = tmp_path / "site-packages" / "torch"
+    for name in ("include/torch.h", "test/test_api", "bin/test_jit", "bin/torch_shm_manager", "nn/module.py"):
+        (torch / name).parent.mkdir(parents=True, exist_ok=True)
+        (torch / name).touch()
+    subprocess.run(["sh", str(ROOT / "requirements" / "slim.sh"), str(tmp_path)], check=True)
+    kept = {path.name for path in torch.rglob("*") if path.is_file()}
+    assert kept == {"torch_shm_manager", "module.py"}
