@@ -26,10 +26,18 @@ def bring_servers() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are not right: {error}")
     if embedded:
+        from concurrent.futures import ThreadPoolExecutor
+
+        import django
+
         from portal.embedded import EmbeddedError, use
 
+        # Django loads while the servers start.
+        with ThreadPoolExecutor(1) as beside:
+            servers = beside.submit(use, settings.EMBEDDED_LAYOUT)
+            django.setup()
         try:
-            use(settings.EMBEDDED_LAYOUT)
+            servers.result()
         except EmbeddedError as error:
             sys.exit(f"The embedded servers did not start: {error}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from benchmarks.start import free_port
 from portal.embedded.layout import DATABASE, ROLE, Layout
 from portal.supervisor import die_with_parent
 
@@ -24,6 +24,12 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 #: What a portal needs of the environment; nothing else that is set here reaches it.
 KEPT = ("PATH", "HOME", "LANG")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class DidNotStart(RuntimeError):

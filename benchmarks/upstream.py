@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from subprocess import Popen
 from urllib.request import urlopen
 
-from benchmarks.start import free_port
+from benchmarks.portal import free_port
 
 #: A sentence of 40 tokens, with the source that it names.
 WORDS = [*(f"word{number} " for number in range(38)), "end ", "[1]."]

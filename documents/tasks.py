@@ -16,7 +16,7 @@ from django.db.models import F
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from documents import indexing
+from documents import indexing, memory
 from documents.exceptions import PoisonedFile, UnreadableDocument, room_lacking
 from documents.models import Document, Status
 from documents.services import document_fail
@@ -66,6 +66,8 @@ def index_document(document_id: str) -> None:
             time.sleep(PAUSE_SECONDS)
         finally:
             close_old_connections()
+            # Else a worker without work keeps what its last document's batches took: 100 MB and more.
+            memory.give_back()
 
 
 def attempt(pk: UUID) -> None:

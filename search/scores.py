@@ -8,8 +8,6 @@ import string
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 
-import numpy as np
-
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -69,6 +67,8 @@ def bootstrap_interval(values: Sequence[float], seed: int = SEED) -> Interval | 
 
     The values are drawn with replacement ``RESAMPLES`` times, from a generator that ``seed`` starts.
     """
+    import numpy as np
+
     if not values:
         return None
     drawn, numbers = np.asarray(values, dtype=np.float64), np.random.default_rng(seed)

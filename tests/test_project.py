@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,3 +63,27 @@ def test_no_migration_is_missing() -> None:
 
 def test_system_checks_pass() -> None:
     call_command("check", fail_level="WARNING")
+
+
+def test_an_installed_environment_keeps_the_languages_of_the_portal(tmp_path: Path) -> None:
+    for language in ("de", "en", "fr", "pt_BR"):
+        texts = tmp_path / "django" / "conf" / "locale" / language / "LC_MESSAGES"
+        texts.mkdir(parents=True)
+        (texts / "django.mo").touch()
+        (texts.parent / "formats.py").touch()
+        (texts.parent / "__pycache__").mkdir()
+    subprocess.run(["sh", str(ROOT / "requirements" / "slim.sh"), str(tmp_path)], check=True)
+    kept = {path.parts[-3] for path in tmp_path.rglob("django.mo")}
+    assert kept == {code for code, _name in settings.LANGUAGES}
+    assert len(list(tmp_path.rglob("formats.py"))) == 4
+    assert list(tmp_path.rglob("__pycache__")) == []
+
+
+def test_an_installed_torch_keeps_what_it_runs_with(tmp_path: Path) -> None:
+    torch = tmp_path / "site-packages" / "torch"
+    for name in ("include/torch.h", "test/test_api", "bin/test_jit", "bin/torch_shm_manager", "nn/module.py"):
+        (torch / name).parent.mkdir(parents=True, exist_ok=True)
+        (torch / name).touch()
+    subprocess.run(["sh", str(ROOT / "requirements" / "slim.sh"), str(tmp_path)], check=True)
+    kept = {path.name for path in torch.rglob("*") if path.is_file()}
+    assert kept == {"torch_shm_manager", "module.py"}

@@ -1,12 +1,8 @@
-"""The whole: the schema, the API page, and what a serving process may import."""
+"""The whole: the schema, the API page, and who may open a socket."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +14,6 @@ from django.test import Client
 
 from portal.accounts.services import token_create
 from portal.sockets import from_same_origin, socket_door
-
-HEAVY = ("torch", "onnxruntime", "sentence_transformers", "openai", "transformers", "mcp", "mcp_types")
 
 
 def test_the_schema_is_valid_openapi() -> None:
@@ -35,26 +29,6 @@ def test_the_api_page_lists_every_call_without_inline_scripts(client: Client, db
     assert "<script>" not in text
     assert "http://" not in text.replace("http://www.w3.org/", "")
     assert "unsafe" not in response["Content-Security-Policy"]
-
-
-def test_a_serving_process_imports_nothing_heavy() -> None:
-    code = f"import sys, portal.asgi; print([name for name in {HEAVY} if name in sys.modules])"
-    # The test run's own settings: the embedded servers that they name are running already.
-    environment = {"DJANGO_SETTINGS_MODULE": "tests.settings", **inherited()}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"
-
-
-def inherited() -> dict[str, str]:
-    names = ("PATH", "HOME", "PORTAL_TEST_DATA_DIR", "DATABASE_URL", "REDIS_URL")
-    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 @pytest.mark.parametrize(
