@@ -12,13 +12,17 @@ index and nowhere else, so sorting is ruled out for the statement: without a sor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from documents.lexical import LexicalIndex
+from documents.statements import Statement
+
 if TYPE_CHECKING:
-    from documents.scope import Extent
+    from documents.scope import Condition, Extent
 
 #: Rows asked for, in terms of those that should just do.
 MARGIN = 1.3
@@ -35,6 +39,15 @@ WALK = """SELECT set_config('enable_sort', 'off', true);
     SET LOCAL enable_sort TO DEFAULT"""
 
 
+#: What an ordered query set of the whole scope is, without the time to put it together.
+ORDERED = """SELECT {key}, bm25_get_current_score() FROM {table}
+    WHERE CASE WHEN {condition} THEN true ELSE false END
+    ORDER BY terms <@> to_bm25query(%s, '{index}') LIMIT {reach}"""
+#: Rows that may hold a term, before they are scored (``expressions.holding``).
+SCORED = """SELECT id, terms <@> to_bm25query(%s, '{index}') FROM {table}
+    WHERE id = ANY (%s) AND ({holding})"""
+
+
 def is_small(extent: Extent, k: int) -> bool:
     """Whether scoring each allowed row costs less than walking past all that are better."""
     return extent.counted and extent.allowed <= sqrt(MARGIN * k * extent.total / ROW_COST)
@@ -45,12 +58,28 @@ def reach(k: int, share: float) -> int:
     return max(k, MIN_REACH, int(min(MARGIN * k / max(share, 1e-9), MAX_REACH)))
 
 
-def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
+def ordered(
+    index: LexicalIndex, key: str, terms: Sequence[str], condition: Condition, reach: int
+) -> Statement:
+    """The best by ``index`` of the rows on which ``condition`` holds: key and current score."""
+    sql = ORDERED.format(
+        key=key, table=index.table, condition=condition.sql, index=index.bm25, reach=int(reach)
+    )
+    return Statement(sql, (*condition.parameters, " ".join(terms)))
+
+
+def scoring(index: LexicalIndex, terms: Sequence[str], keys: Sequence[int]) -> Statement:
+    """The scores of these rows that may hold a term: key and score, as the index has it."""
+    holding = " OR ".join(["strpos(terms, %s) > 0"] * len(terms))
+    sql = SCORED.format(table=index.table, index=index.bm25, holding=holding)
+    return Statement(sql, (" ".join(terms), list(keys), *terms))
+
+
+def walked(walk: Statement, k: int) -> list[tuple[Any, float]]:
     """The first ``k`` rows of ``walk``, an ordered query of keys and current scores."""
-    sql, parameters = walk.query.sql_with_params()
     with connection.cursor() as cursor:
         # Settings and query go to the server as one message.
-        cursor.execute(WALK.format(walk=sql), [*parameters, k])
+        cursor.execute(WALK.format(walk=walk.sql), [*walk.parameters, k])
         cursor.nextset()
         found: dict[Any, float] = {}
         for pk, score in cursor.fetchall():

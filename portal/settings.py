@@ -82,7 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "portal.middleware.static_files",
     "portal.middleware.content_security_policy",
     "portal.middleware.request_latency",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from documents.models import Chunk
-from documents.querysets import snapshot
 from documents.spaces import serving_model
+from documents.statements import snapshot
 from search import abstention, receipts
 from search.caching import looked_up, results_key, store
 from search.diversity import diverse
@@ -23,7 +23,7 @@ from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
 from search.metrics import Stopwatch, rerank_skipped_total, searches_total
 from search.models import Tuning
-from search.query import understood
+from search.query import read
 from search.reading import joined
 from search.recent import remember
 from search.reranking.base import Reranker
@@ -120,7 +120,7 @@ def found_now(request: SearchRequest, user: User, watch: Stopwatch | None = None
 def suggested(result: SearchResult, user: User, watch: Stopwatch) -> SearchResult:
     request = result.request
     with watch.stage("spelling"):
-        query = understood(request.query, request.filters)
+        query = read(request.query, request.filters)
         return replace(result, suggestion=suggestion(query, user, raw=request.query))
 
 
@@ -163,7 +163,7 @@ def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
 
 def staged(request: SearchRequest, user: User, watch: Stopwatch) -> Stages:
     """The whole way of a search, with all that its stages saw."""
-    asked = ask(request, watch)
+    asked = ask(request, user, watch)
     reranker = reranker_for(asked)
     spread = SPREAD if request.per_document else 1
     wanted = max(request.limit * spread, reranker.depth if reranker else 0)

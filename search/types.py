@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from documents.filters import DocumentFilters
+from documents.scope import NOWHERE
 
 if TYPE_CHECKING:
     from documents.embedding.queries import QueryEncoding
+    from documents.lexical import Backend
     from documents.models import EmbeddingSpace
+    from documents.scope import Scope
 
 Mode = Literal["hybrid", "vector", "keyword"]
 Rerank = Literal["auto", "on", "off"]
@@ -62,12 +65,17 @@ class Asked:
     """A request that was understood and, where a model is wanted and there is one, embedded.
 
     ``space`` is read once: whatever space serves by the end, a search stays in the one it began in.
+    ``vector`` is that of ``encoding`` as Postgres reads it, ``scope`` what may be found, ``backend`` what the
+    lexical legs can use.
     """
 
     request: SearchRequest
     query: Query
+    scope: Scope = NOWHERE
+    backend: Backend = "tsvector"
     space: EmbeddingSpace | None = None
     encoding: QueryEncoding | None = None
+    vector: str = ""
     degraded: tuple[str, ...] = ()
 
 

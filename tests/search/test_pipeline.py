@@ -143,7 +143,7 @@ def test_without_an_engine_the_keywords_serve_alone(
 def test_text_search_in_the_place_of_bm25_is_reported(
     library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "backend", lambda: "tsvector")
+    monkeypatch.setattr(lexical, "backend_in", lambda rows: "tsvector")
     result = pipeline.search(request=SearchRequest("tram network"), user=alice)
     assert result.degraded == ("bm25",)
     assert result.hits[0].document_title == "Trams"
@@ -153,7 +153,7 @@ def test_text_search_in_the_place_of_bm25_is_reported(
 def test_odd_words_are_words_to_text_search_too(
     library: dict[str, Document], alice: User, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setattr(lexical, "backend", lambda: "tsvector")
+    monkeypatch.setattr(lexical, "backend_in", lambda rows: "tsvector")
     assert {hit.document_title for hit in searched(alice, f"{query} tram", mode="keyword")} == {"Trams"}
     searched(alice, query)
 
