@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from documents.lexical import LexicalIndex
-from documents.statements import Statement
+from documents.statements import Statement, key_list
 
 if TYPE_CHECKING:
     from documents.scope import Condition, Extent
@@ -72,7 +72,7 @@ def scoring(index: LexicalIndex, terms: Sequence[str], keys: Sequence[int]) -> S
     """The scores of these rows that may hold a term: key and score, as the index has it."""
     holding = " OR ".join(["strpos(terms, %s) > 0"] * len(terms))
     sql = SCORED.format(table=index.table, index=index.bm25, holding=holding)
-    return Statement(sql, (" ".join(terms), list(keys), *terms))
+    return Statement(sql, (" ".join(terms), key_list(keys), *terms))
 
 
 def walked(walk: Statement, k: int) -> list[tuple[Any, float]]:

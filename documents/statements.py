@@ -5,14 +5,22 @@ What a search asks at the same time costs one round trip.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from psycopg import IsolationLevel
 
+if TYPE_CHECKING:
+    from documents.querysets import User
+
 Rows = list[tuple[Any, ...]]
+#: The key of no user, in the place of which that of one is put.
+SOMEBODY = -2_147_483_647
 
 
 class Statement(NamedTuple):
@@ -34,6 +42,28 @@ def answers(*statements: Statement) -> list[Rows]:
             cursor.nextset()
             found.append(cursor.fetchall())
         return found
+
+
+def key_list(keys: Iterable[int]) -> str:
+    """Keys for ``= ANY (%s)``: as a list each would be put into words by itself."""
+    return "{" + ",".join(map(str, keys)) + "}"
+
+
+def seen_by(user: User, rows: Callable[[Any], Any]) -> Statement:
+    """The statement of ``rows(user)``, a query set of values that depends on the user's key alone.
+
+    It is put together once in a process, for somebody: that takes longer than most statements run. Raises
+    ``EmptyResultSet`` for the anonymous.
+    """
+    if not user.is_authenticated:
+        raise EmptyResultSet
+    sql, parameters = for_somebody(rows)
+    return Statement(sql, [user.pk if each == SOMEBODY else each for each in parameters])
+
+
+@cache
+def for_somebody(rows: Callable[[Any], Any]) -> Statement:
+    return of(rows(get_user_model()(pk=SOMEBODY)))
 
 
 def of(rows: Any) -> Statement:

@@ -31,7 +31,7 @@ from django.db import connection
 from pgvector import HalfVector
 
 from documents.scope import GRAPH_COST, Condition, Scope, few
-from documents.statements import Statement, answers
+from documents.statements import Statement, answers, key_list
 
 if TYPE_CHECKING:
     from documents.models import EmbeddingSpace
@@ -159,7 +159,7 @@ def measuring(vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> S
     """Those of these passages that the space holds, in no order: rows as ``scored`` reads them."""
     return Statement(
         PLACED.format(dimensions=int(space.dimensions), space=int(space.pk)),
-        (literal(vector), list(chunk_ids)),
+        (literal(vector), key_list(chunk_ids)),
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -16,7 +16,7 @@ from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding
 from documents.scope import Scope
 from documents.spaces import active_space_in, check_weights, serving_statement
-from documents.statements import Rows, Statement, answers, of
+from documents.statements import Rows, Statement, answers, key_list, of, seen_by
 from documents.vector_scan import Near
 from search.browsing import NEWEST, newest
 from search.metrics import Stopwatch
@@ -205,14 +205,12 @@ class Rest:
     quoted: float
 
 
-def measure(
-    asked: Asked, unmeasured: Iterable[int], unworded: Sequence[int], words: Sequence[Candidate]
-) -> Rest:
+def measure(asked: Asked, unmeasured: Set[int], unworded: Sequence[int], words: Sequence[Candidate]) -> Rest:
     """All of it in one message."""
-    passages, terms = list(unmeasured), asked.query.terms
-    statements = {"documents": Statement(DOCUMENTS, (passages,))}
+    terms = asked.query.terms
+    statements = {"documents": Statement(DOCUMENTS, (key_list(unmeasured),))}
     if asked.space and asked.encoding:
-        statements["cosines"] = vector_scan.measuring(asked.vector, asked.space, passages)
+        statements["cosines"] = vector_scan.measuring(asked.vector, asked.space, unmeasured)
     if terms and unworded:
         statements["words"] = Chunk.objects.scoring(terms, unworded, asked.backend)
     if words and len(terms) >= QUOTATION_TERMS:
@@ -257,13 +255,16 @@ def scope_of(filters: Filters, user: User) -> Scope:
 
 def allowed_statement(filters: Filters, user: User) -> Statement:
     """The collections of a scope."""
-    allowed = Collection.objects.visible_to(user)
-    if filters.collections:
-        allowed = allowed.filter(slug__in=filters.collections)
     try:
-        return of(allowed.order_by().values_list("pk"))
+        if not filters.collections:
+            return seen_by(user, collections_seen)
+        return of(collections_seen(user).filter(slug__in=filters.collections))
     except EmptyResultSet:
         return Statement("SELECT 0 WHERE false")
+
+
+def collections_seen(user: User) -> Any:
+    return Collection.objects.visible_to(user).order_by().values_list("pk")
 
 
 def scope_in(rows: Rows, filters: Filters) -> Scope:

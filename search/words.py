@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 
 MAX_WORDS = 1000
@@ -56,6 +56,17 @@ def stems(text: str) -> set[str]:
     return {stem(word) for word in words(text)}
 
 
+def among(text: str, sought: Set[str]) -> set[str]:
+    """Those of the stems ``sought`` that ``text`` holds."""
+    begins = beginnings(sought)
+    return {stem(word) for word in words(text) if word.casefold().startswith(begins)} & sought
+
+
+def beginnings(sought: Set[str]) -> tuple[str, ...]:
+    """How every word begins whose stem is among these: to pass over all others without taking theirs."""
+    return tuple({each.partition("'")[0] for each in sought})
+
+
 def content_words(text: str) -> list[str]:
     """The words that carry meaning, each once, in their order."""
     found = [word for word in words(text) if word.casefold() not in STOP_WORDS]
@@ -77,6 +88,8 @@ def is_name(word: str, *, first: bool) -> bool:
 def positions(text: str, wanted: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Where words of the same stem as ``wanted`` stand in ``text``."""
     sought = {stem(word) for word in wanted}
+    begins = beginnings(sought)
     for match in WORD.finditer(text):
-        if stem(match.group()) in sought:
-            yield match.start(), match.end()
+        word = match.group()
+        if word.casefold().startswith(begins) and stem(word) in sought:
+            yield match.span()
