@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
-
 from documents.lexical import LexicalIndex
-from documents.statements import Statement, key_list
+from documents.statements import Rows, Statement, answers, key_list
 
 if TYPE_CHECKING:
     from documents.scope import Condition, Extent
@@ -34,9 +32,9 @@ MAX_REACH = 50_000
 #: Scoring a row by itself costs as much as walking past so many (0.04 ms on average, as most hold no term).
 ROW_COST = 16
 
-WALK = """SELECT set_config('enable_sort', 'off', true);
-    SELECT * FROM ({walk}) walked LIMIT %s;
-    SET LOCAL enable_sort TO DEFAULT"""
+ONLY_WALKS = Statement("SELECT set_config('enable_sort', 'off', true)")
+WALK = "SELECT * FROM ({walk}) walked LIMIT %s"
+AGAIN_ALL = Statement("SET LOCAL enable_sort TO DEFAULT")
 
 
 #: What an ordered query set of the whole scope is, without the time to put it together.
@@ -75,14 +73,16 @@ def scoring(index: LexicalIndex, terms: Sequence[str], keys: Sequence[int]) -> S
     return Statement(sql, (" ".join(terms), key_list(keys), *terms))
 
 
-def walked(walk: Statement, k: int) -> list[tuple[Any, float]]:
-    """The first ``k`` rows of ``walk``, an ordered query of keys and current scores."""
-    with connection.cursor() as cursor:
-        # Settings and query go to the server as one message.
-        cursor.execute(WALK.format(walk=walk.sql), [*walk.parameters, k])
-        cursor.nextset()
-        found: dict[Any, float] = {}
-        for pk, score in cursor.fetchall():
-            if score < 0:
-                found.setdefault(pk, -score)
-        return list(found.items())
+def walked(*walks: tuple[Statement, int]) -> list[list[tuple[Any, float]]]:
+    """The first ``k`` rows of each walk, an ordered query of keys and current scores, in one message."""
+    asked = [Statement(WALK.format(walk=walk.sql), (*walk.parameters, k)) for walk, k in walks]
+    _, *found = answers(ONLY_WALKS, *asked, then=AGAIN_ALL)
+    return [matching(rows) for rows in found]
+
+
+def matching(rows: Rows) -> list[tuple[Any, float]]:
+    found: dict[Any, float] = {}
+    for pk, score in rows:
+        if score < 0:
+            found.setdefault(pk, -score)
+    return list(found.items())

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchRank
-from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.fields.json import KT
@@ -269,21 +268,21 @@ class LexicalQuerySet(PassageQuerySet):
 
     def by_index(self, terms: Sequence[str], k: int, reach: int) -> Scored:
         """The index scan goes on until ``k`` rows pass the conditions, or 100,000 have been looked at."""
-        if self._scope is not None and self._scope.documents is None and self._is_whole_scope:
-            try:
-                condition = self._scope.condition("")
-            except EmptyResultSet:
-                return []
-            key = self.model._meta.pk.column
-            return lexical_scan.walked(lexical_scan.ordered(self._index, key, terms, condition, reach), k)
         order = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
         walk = self.annotate(score=CurrentScore()).order_by(order).values_list("pk", "score")
-        return lexical_scan.walked(of(walk[:reach]), k)
+        (found,) = lexical_scan.walked((of(walk[:reach]), k))
+        return found
 
-    @property
-    def _is_whole_scope(self) -> bool:
-        """Whether nothing else narrows these rows."""
-        return len(self.query.where.children) == 1
+    def walk(self, terms: Sequence[str], k: int, scope: Scope) -> Statement | None:
+        """``by_index`` for all of ``scope``, to be asked with other walks; None where another way is shorter.
+
+        Raises ``EmptyResultSet`` when nothing can be meant.
+        """
+        condition, extent = scope.condition(""), scope.extent(k)
+        if scope.documents is not None or lexical_scan.is_small(extent, k):
+            return None
+        key, reach = self.model._meta.pk.column, lexical_scan.reach(k, extent.share)
+        return lexical_scan.ordered(self._index, key, terms, condition, reach)
 
     def _by_scan(self, terms: Sequence[str], k: int, scope: Scope) -> Scored:
         """The same for few allowed rows: each that may hold a term is scored."""

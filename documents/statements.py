@@ -30,12 +30,13 @@ class Statement(NamedTuple):
     parameters: Sequence[Any] = ()
 
 
-def answers(*statements: Statement) -> list[Rows]:
-    """The rows of each, in their order. Outside a transaction the message is one."""
+def answers(*statements: Statement, then: Statement | None = None) -> list[Rows]:
+    """The rows of each, in their order; ``then`` is told at last, and has none."""
+    said = [*statements, then] if then else statements
     with connection.cursor() as cursor:
         cursor.execute(
-            ";\n".join(each.sql for each in statements),
-            [parameter for each in statements for parameter in each.parameters],
+            ";\n".join(each.sql for each in said),
+            [parameter for each in said for parameter in each.parameters],
         )
         found: list[Rows] = [cursor.fetchall()]
         for _ in statements[1:]:

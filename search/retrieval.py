@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 
-from documents import lexical, vector_scan
+from documents import lexical, lexical_scan, vector_scan
 from documents.embedding.queries import encode_query
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Collection, Document, DocumentIdentity, Embedding
@@ -95,16 +95,19 @@ def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
     mode, scope, backend = asked.request.mode, asked.scope, asked.backend
     candidates: dict[str, list[Candidate]] = {}
     near: list[Near] = []
+    documents: tuple[NamedDocument, ...] = ()
     degraded = asked.degraded
     if mode != "keyword" and "vector" not in degraded:
         near = vector_leg(asked, scope, watch, backend)
         candidates["vector"] = ranked((each.chunk_id, each.score) for each in near)
-    if mode != "vector" or "vector" in degraded:
+    if mode == "hybrid":
+        candidates["keyword"], documents = lexical_legs(asked, watch)
+    elif mode != "vector" or "vector" in degraded:
         candidates["keyword"] = keyword_leg(asked, scope, watch, backend)
+    if "keyword" in candidates:
         degraded += () if backend == "bm25" else ("bm25",)
     if mode != "hybrid":
         return Legs(candidates, degraded=degraded)
-    documents = document_leg(asked, scope, watch, backend)
     with watch.stage("signals"):
         signals, quoted = signals_of(asked, candidates, near, documents)
     return Legs(candidates, signals, documents, quoted, degraded)
@@ -142,6 +145,30 @@ def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> list[Near]:
     return [near for near in found if near.chunk_id in kept][:k]
 
 
+def lexical_legs(asked: Asked, watch: Stopwatch) -> tuple[list[Candidate], tuple[NamedDocument, ...]]:
+    """Both legs by words: in one message where both walk through their index, and nothing else is asked."""
+    walks = walks_of(asked)
+    if not walks:
+        passages = keyword_leg(asked, asked.scope, watch, asked.backend)
+        return passages, document_leg(asked, asked.scope, watch, asked.backend)
+    with watch.stage("keyword"):
+        passages, documents = lexical_scan.walked(*walks)
+        return ranked(passages), named(documents)
+
+
+def walks_of(asked: Asked) -> list[tuple[Statement, int]]:
+    """None at all unless both legs can be asked so."""
+    query, scope, k = asked.query, asked.scope, depth(asked.request.limit)
+    if asked.backend == "tsvector" or not query.terms or query.phrases or query.without:
+        return []
+    try:
+        passages = Chunk.objects.walk(query.terms, k, scope)
+        documents = DocumentIdentity.objects.walk(query.terms, NAMED, scope)
+    except EmptyResultSet:
+        return []
+    return [(passages, k), (documents, NAMED)] if passages and documents else []
+
+
 def keyword_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
     query = asked.query
     with watch.stage("keyword"):
@@ -155,7 +182,10 @@ def document_leg(
     """The documents that the words of the query name, weighted by how rare these are in names."""
     with watch.stage("document"):
         allowed = DocumentIdentity.objects.within(scope)
-        found = allowed.named_by(asked.query.terms, NAMED, backend)
+        return named(allowed.named_by(asked.query.terms, NAMED, backend))
+
+
+def named(found: Sequence[tuple[UUID, float]]) -> tuple[NamedDocument, ...]:
     best = found[0][1] if found else 1.0
     return tuple(NamedDocument(pk, rank, score / best) for rank, (pk, score) in enumerate(found, 1))
 
@@ -174,9 +204,9 @@ def signals_of(
     measured = {each.chunk_id: each for each in near}
     meant = nearest_in(asked, asked.scope, documents[:MEANT], asked.backend)
     measured |= {each.chunk_id: each for each in meant}
-    named = {each.document_id: each for each in documents}
+    fits = {each.document_id: each for each in documents}
     words = {pk: each.score for pk, each in of_leg["keyword"].items()}
-    unknown = promising((each for pk, each in measured.items() if pk not in words), named)
+    unknown = promising((each for pk, each in measured.items() if pk not in words), fits)
     rest = measure(asked, words.keys() - measured.keys(), unknown, candidates["keyword"])
     words |= rest.words
     document_of = {pk: each.document_id for pk, each in measured.items()} | rest.document_of
@@ -184,7 +214,7 @@ def signals_of(
     signals = []
     for pk in {*measured, *of_leg["keyword"]}:
         if pk in document_of:
-            fit = named.get(document_of[pk])
+            fit = fits.get(document_of[pk])
             ranks = {leg: each[pk].rank for leg, each in of_leg.items() if pk in each}
             ranks |= {"document": fit.rank} if fit else {}
             score = fit.score if fit else 0.0
@@ -208,17 +238,22 @@ class Rest:
 def measure(asked: Asked, unmeasured: Set[int], unworded: Sequence[int], words: Sequence[Candidate]) -> Rest:
     """All of it in one message."""
     terms = asked.query.terms
-    statements = {"documents": Statement(DOCUMENTS, (key_list(unmeasured),))}
     if asked.space and asked.encoding:
-        statements["cosines"] = vector_scan.measuring(asked.vector, asked.space, unmeasured)
+        statements = {"cosines": vector_scan.measuring(asked.vector, asked.space, unmeasured)}
+    else:
+        statements = {"documents": Statement(DOCUMENTS, (key_list(unmeasured),))}
     if terms and unworded:
         statements["words"] = Chunk.objects.scoring(terms, unworded, asked.backend)
     if words and len(terms) >= QUOTATION_TERMS:
         statements["covered"] = Statement(COVERED, (asked.query.text, words[0].chunk_id))
     found = dict(zip(statements, answers(*statements.values()), strict=True))
+    measured = vector_scan.scored(found.get("cosines", []))
+    document_of = {near.chunk_id: near.document_id for near in measured} | dict(found.get("documents", []))
+    if unplaced := unmeasured - document_of.keys():  # a passage without a vector in this space
+        document_of |= dict(answers(Statement(DOCUMENTS, (key_list(unplaced),)))[0])
     return Rest(
-        {near.chunk_id: near.score for near in vector_scan.scored(found.get("cosines", []))},
-        dict(found["documents"]),
+        {near.chunk_id: near.score for near in measured},
+        document_of,
         Chunk.objects.scores_in(found.get("words", []), unworded, asked.backend),
         covered(found.get("covered", [])),
     )
@@ -238,11 +273,11 @@ def nearest_in(
     return nearest(asked, scope.of(each.document_id for each in documents), backend)
 
 
-def promising(unknown: Iterable[Near], named: Mapping[UUID, NamedDocument]) -> list[int]:
+def promising(unknown: Iterable[Near], fits: Mapping[UUID, NamedDocument]) -> list[int]:
     """Of the passages that the keyword leg did not bring those that may come out on top."""
 
     def promise(near: Near) -> float:
-        fit = named.get(near.document_id)
+        fit = fits.get(near.document_id)
         return near.score + DOCUMENT * (fit.score if fit else 0.0)
 
     return [near.chunk_id for near in sorted(unknown, key=promise, reverse=True)[:WORDED]]

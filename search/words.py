@@ -58,13 +58,22 @@ def stems(text: str) -> set[str]:
 
 def among(text: str, sought: Set[str]) -> set[str]:
     """Those of the stems ``sought`` that ``text`` holds."""
-    begins = beginnings(sought)
-    return {stem(word) for word in words(text) if word.casefold().startswith(begins)} & sought
+    return {stem(match.group()) for match in candidates(text, frozenset(sought))} & sought
 
 
-def beginnings(sought: Set[str]) -> tuple[str, ...]:
-    """How every word begins whose stem is among these: to pass over all others without taking theirs."""
-    return tuple({each.partition("'")[0] for each in sought})
+def candidates(text: str, sought: frozenset[str]) -> Iterator[re.Match[str]]:
+    """The words of ``text`` that may have one of these stems: all others are passed over by one pattern."""
+    folded = text.casefold()
+    if not sought or len(folded) != len(text):  # a letter that is folded to two moves all that follow
+        return WORD.finditer(text)
+    return beginning(sought).finditer(folded)
+
+
+@lru_cache(maxsize=64)
+def beginning(stems: frozenset[str]) -> re.Pattern[str]:
+    """Folded words that begin as one of these stems does, up to an apostrophe."""
+    begins = "|".join(sorted({re.escape(each.partition("'")[0]) for each in stems}))
+    return re.compile(rf"(?<!\w)(?<!\w['’])(?:{begins})\w*(?:['’]\w+)*")
 
 
 def content_words(text: str) -> list[str]:
@@ -87,9 +96,7 @@ def is_name(word: str, *, first: bool) -> bool:
 
 def positions(text: str, wanted: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Where words of the same stem as ``wanted`` stand in ``text``."""
-    sought = {stem(word) for word in wanted}
-    begins = beginnings(sought)
-    for match in WORD.finditer(text):
-        word = match.group()
-        if word.casefold().startswith(begins) and stem(word) in sought:
+    sought = frozenset(stem(word) for word in wanted)
+    for match in candidates(text, sought):
+        if stem(match.group()) in sought:
             yield match.span()
