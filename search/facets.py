@@ -15,7 +15,7 @@ from documents.facets import FACETS, FacetValue
 from documents.models import Chunk, Document
 from search.browsing import asks_for_documents, documents_of
 from search.metrics import Stopwatch
-from search.retrieval import ask, nearest, scope_of
+from search.retrieval import ask, nearest, scope_of, settled
 from search.types import Asked, Filters, SearchRequest
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def facets_of(request: SearchRequest, user: User) -> Facets:
 
     The legs are asked once, and once more for each facet whose own filter is set.
     """
-    asked = ask(request, user, Stopwatch())
+    asked = settled(ask(request, user, Stopwatch()))
     bases: dict[Filters, DocumentQuerySet] = {}
     counts: Facets = {}
     for name, unset in OWN.items():
@@ -65,7 +65,7 @@ def candidates(asked: Asked, filters: Filters, user: User) -> set[int]:
     scope = asked.scope if filters == query.filters else scope_of(filters, user)
     found: set[int] = set()
     if mode != "keyword":
-        found.update(near.chunk_id for near in nearest(asked, scope, backend))
+        found.update(near.chunk_id for near in nearest(asked, scope))
     if mode != "vector" or "vector" in asked.degraded:
         allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
         found.update(pk for pk, _ in allowed.lexical(query.terms, WORDED, backend))

@@ -33,7 +33,7 @@ from search.reranking.base import Reranker
 from search.reranking.files import RerankerUnavailable
 from search.reranking.registry import reranker_for, reranker_name
 from search.results import marked, packed, ranked_of, unpacked
-from search.retrieval import ask, retrieve
+from search.retrieval import ask, retrieve, settled
 from search.rewriting import standalone
 from search.sheet import Sheet
 from search.spelling import suggestion
@@ -170,11 +170,12 @@ def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
 def staged(request: SearchRequest, user: User, watch: Stopwatch) -> Stages:
     """The whole way of a search, with all that its stages saw."""
     asked = ask(request, user, watch)
-    reranker = reranker_for(asked)
     spread = SPREAD if request.per_document else 1
-    wanted = max(request.limit * spread, reranker.depth if reranker else 0)
     with snapshot():
         legs = retrieve(asked, user, watch)
+        asked = settled(asked)
+        reranker = reranker_for(asked)
+        wanted = max(request.limit * spread, reranker.depth if reranker else 0)
         with watch.stage("fusion"):
             ranked = fuse(legs, weights_for(request.mode, asked.query.filters))
         with watch.stage("hydrate"):

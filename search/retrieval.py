@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,6 +26,8 @@ from search.types import Asked, Candidate, Filters, Legs, NamedDocument, Query, 
 from search.words import clean
 
 if TYPE_CHECKING:
+    from documents.embedding.queries import QueryEncoding
+    from documents.models import EmbeddingSpace
     from documents.querysets import User
 
 logger = logging.getLogger(__name__)
@@ -42,6 +45,8 @@ HOLDERS = 1000
 BEFORE_EXCLUSION = 500
 #: So many terms make a quotation.
 QUOTATION_TERMS = 3
+#: Queries that are embedded at once. A model's call lets go of the interpreter, and a few share one.
+EMBEDDING = ThreadPoolExecutor(8, thread_name_prefix="embed-query")
 #: What a passage's document counts when the best are chosen.
 DOCUMENT = 0.5
 DOCUMENTS = "SELECT id, document_id FROM documents_chunk WHERE id = ANY (%s)"
@@ -49,20 +54,35 @@ COVERED = "SELECT terms, passage_terms(language, %s) FROM documents_chunk WHERE 
 
 
 def ask(request: SearchRequest, user: User, watch: Stopwatch) -> Asked:
-    """The request, understood and embedded. Without an embedding engine the other legs serve."""
+    """The request, understood. Its embedding has begun, and goes on while the legs by words are asked."""
     with watch.stage("understand"):
         asked = opened(request, query_of(request), user)
     wants_vector = request.mode != "keyword" or request.rerank == "on"
     if asked.space is None or not asked.query.text or not wants_vector:
         return replace(asked, space=None)
+    return replace(asked, begun=EMBEDDING.submit(embedded, asked.space, asked.query.text, watch))
+
+
+def embedded(space: EmbeddingSpace, text: str, watch: Stopwatch) -> tuple[QueryEncoding, str] | None:
+    """The query's encoding, and its vector as Postgres reads it; None without an embedding engine."""
     try:
         with watch.stage("embed"):
-            check_weights(asked.space)
-            encoding = encode_query(asked.space.model, asked.query.text)
-            return replace(asked, encoding=encoding, vector=vector_scan.literal(encoding.vector))
+            check_weights(space)
+            encoding = encode_query(space.model, text)
+            return encoding, vector_scan.literal(encoding.vector)
     except EmbeddingUnavailable as error:
         logger.warning("searching without vectors: %s", error)
-        return replace(asked, space=None, degraded=("vector",))
+        return None
+
+
+def settled(asked: Asked) -> Asked:
+    """The request with its embedding, which is waited for. Without one the other legs serve."""
+    if asked.begun is None:
+        return asked
+    if (found := asked.begun.result()) is None:
+        return replace(asked, space=None, begun=None, degraded=("vector",))
+    encoding, vector = found
+    return replace(asked, encoding=encoding, vector=vector, begun=None)
 
 
 def opened(request: SearchRequest, query: Query, user: User) -> Asked:
@@ -92,25 +112,28 @@ def retrieve(asked: Asked, user: User, watch: Stopwatch) -> Legs:
     if not asked.query.text:
         with watch.stage(NEWEST):
             return Legs({NEWEST: newest(asked.query, user, depth(asked.request.limit))})
-    mode, scope, backend = asked.request.mode, asked.scope, asked.backend
-    candidates: dict[str, list[Candidate]] = {}
-    near: list[Near] = []
-    documents: tuple[NamedDocument, ...] = ()
-    degraded = asked.degraded
-    if mode != "keyword" and "vector" not in degraded:
-        near = vector_leg(asked, scope, watch, backend)
-        candidates["vector"] = ranked((each.chunk_id, each.score) for each in near)
-    if mode == "hybrid":
-        candidates["keyword"], documents = lexical_legs(asked, watch)
-    elif mode != "vector" or "vector" in degraded:
-        candidates["keyword"] = keyword_leg(asked, scope, watch, backend)
-    if "keyword" in candidates:
-        degraded += () if backend == "bm25" else ("bm25",)
-    if mode != "hybrid":
-        return Legs(candidates, degraded=degraded)
+    if asked.request.mode == "hybrid":
+        return hybrid(asked, watch)
+    asked = settled(asked)
+    if asked.request.mode == "vector" and "vector" not in asked.degraded:
+        return Legs({"vector": by_score(vector_leg(asked, watch))}, degraded=asked.degraded)
+    words = keyword_leg(asked, watch)
+    return Legs({"keyword": words}, degraded=(*asked.degraded, *without_bm25(asked)))
+
+
+def hybrid(asked: Asked, watch: Stopwatch) -> Legs:
+    words, documents = lexical_legs(asked, watch)
+    asked = settled(asked)
+    near = [] if "vector" in asked.degraded else vector_leg(asked, watch)
+    candidates = {} if "vector" in asked.degraded else {"vector": by_score(near)}
+    candidates["keyword"] = words
     with watch.stage("signals"):
         signals, quoted = signals_of(asked, candidates, near, documents)
-    return Legs(candidates, signals, documents, quoted, degraded)
+    return Legs(candidates, signals, documents, quoted, (*asked.degraded, *without_bm25(asked)))
+
+
+def without_bm25(asked: Asked) -> tuple[str, ...]:
+    return () if asked.backend == "bm25" else ("bm25",)
 
 
 def depth(limit: int) -> int:
@@ -118,12 +141,16 @@ def depth(limit: int) -> int:
     return min(max(DEPTH, 2 * limit), MAX_DEPTH)
 
 
-def vector_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Near]:
+def vector_leg(asked: Asked, watch: Stopwatch) -> list[Near]:
     with watch.stage("vector"):
-        return nearest(asked, scope, backend)
+        return nearest(asked, asked.scope)
 
 
-def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> list[Near]:
+def by_score(near: Iterable[Near]) -> list[Candidate]:
+    return ranked((each.chunk_id, each.score) for each in near)
+
+
+def nearest(asked: Asked, scope: Scope) -> list[Near]:
     """The nearest passages that say what the query wants said, and nothing that it does not.
 
     The graph knows nothing of words. What holds a phrase comes from the lexical index and is measured; else
@@ -135,7 +162,7 @@ def nearest(asked: Asked, scope: Scope, backend: lexical.Backend) -> list[Near]:
     vector, space = asked.vector, asked.space
     if terms := lexical.terms_of(" ".join(query.phrases)) if query.phrases else []:
         chunks = Chunk.objects.within(scope).saying(query.phrases, query.without)
-        holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, backend)]
+        holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, asked.backend)]
         return Embedding.objects.within(scope).filter(chunk_id__in=holders).by_scan(vector, space, k).rows()
     if not (query.phrases or query.without):
         return vector_scan.nearest(scope, vector, space=space, k=k)
@@ -149,8 +176,7 @@ def lexical_legs(asked: Asked, watch: Stopwatch) -> tuple[list[Candidate], tuple
     """Both legs by words: in one message where both walk through their index, and nothing else is asked."""
     walks = walks_of(asked)
     if not walks:
-        passages = keyword_leg(asked, asked.scope, watch, asked.backend)
-        return passages, document_leg(asked, asked.scope, watch, asked.backend)
+        return keyword_leg(asked, watch), document_leg(asked, watch)
     with watch.stage("keyword"):
         passages, documents = lexical_scan.walked(*walks)
         return ranked(passages), named(documents)
@@ -169,20 +195,18 @@ def walks_of(asked: Asked) -> list[tuple[Statement, int]]:
     return [(passages, k), (documents, NAMED)] if passages and documents else []
 
 
-def keyword_leg(asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend) -> list[Candidate]:
+def keyword_leg(asked: Asked, watch: Stopwatch) -> list[Candidate]:
     query = asked.query
     with watch.stage("keyword"):
-        allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
-        return ranked(allowed.lexical(query.terms, depth(asked.request.limit), backend))
+        allowed = Chunk.objects.within(asked.scope).saying(query.phrases, query.without)
+        return ranked(allowed.lexical(query.terms, depth(asked.request.limit), asked.backend))
 
 
-def document_leg(
-    asked: Asked, scope: Scope, watch: Stopwatch, backend: lexical.Backend
-) -> tuple[NamedDocument, ...]:
+def document_leg(asked: Asked, watch: Stopwatch) -> tuple[NamedDocument, ...]:
     """The documents that the words of the query name, weighted by how rare these are in names."""
     with watch.stage("document"):
-        allowed = DocumentIdentity.objects.within(scope)
-        return named(allowed.named_by(asked.query.terms, NAMED, backend))
+        allowed = DocumentIdentity.objects.within(asked.scope)
+        return named(allowed.named_by(asked.query.terms, NAMED, asked.backend))
 
 
 def named(found: Sequence[tuple[UUID, float]]) -> tuple[NamedDocument, ...]:
@@ -202,7 +226,7 @@ def signals_of(
     """
     of_leg = {leg: {each.chunk_id: each for each in found} for leg, found in candidates.items()}
     measured = {each.chunk_id: each for each in near}
-    meant = nearest_in(asked, asked.scope, documents[:MEANT], asked.backend)
+    meant = nearest_in(asked, documents[:MEANT])
     measured |= {each.chunk_id: each for each in meant}
     fits = {each.document_id: each for each in documents}
     words = {pk: each.score for pk, each in of_leg["keyword"].items()}
@@ -265,12 +289,10 @@ def covered(rows: Rows) -> float:
     return len(wanted & held) / len(wanted) if len(wanted) >= QUOTATION_TERMS else 0.0
 
 
-def nearest_in(
-    asked: Asked, scope: Scope, documents: Sequence[NamedDocument], backend: lexical.Backend
-) -> list[Near]:
+def nearest_in(asked: Asked, documents: Sequence[NamedDocument]) -> list[Near]:
     if not documents:
         return []
-    return nearest(asked, scope.of(each.document_id for each in documents), backend)
+    return nearest(asked, asked.scope.of(each.document_id for each in documents))
 
 
 def promising(unknown: Iterable[Near], fits: Mapping[UUID, NamedDocument]) -> list[int]:

@@ -10,6 +10,8 @@ from documents.filters import DocumentFilters
 from documents.scope import NOWHERE
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from documents.embedding.queries import QueryEncoding
     from documents.lexical import Backend
     from documents.models import EmbeddingSpace
@@ -65,8 +67,7 @@ class Asked:
     """A request that was understood and, where a model is wanted and there is one, embedded.
 
     ``space`` is read once: whatever space serves by the end, a search stays in the one it began in.
-    ``vector`` is that of ``encoding`` as Postgres reads it, ``scope`` what may be found, ``backend`` what the
-    lexical legs can use.
+    ``vector`` is ``encoding``'s as Postgres reads it; both are None and empty until they are ``settled``.
     """
 
     request: SearchRequest
@@ -76,6 +77,7 @@ class Asked:
     space: EmbeddingSpace | None = None
     encoding: QueryEncoding | None = None
     vector: str = ""
+    begun: Future[tuple[QueryEncoding, str] | None] | None = None
     degraded: tuple[str, ...] = ()
 
 
