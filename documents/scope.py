@@ -18,7 +18,7 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 
-from documents.statements import Statement, answers
+from documents.statements import Statement, answers, key_list
 
 #: Measuring a vector is the unit of cost (about 1 µs); a row that the graph brings costs so many.
 GRAPH_COST = 8
@@ -97,13 +97,16 @@ class Scope:
         if not self.collections:
             raise EmptyResultSet
         if self.named is not None:
-            return Condition(f"{IN_COLLECTIONS} AND {OF_NAMED}", (list(self.collections), list(self.named)))
+            return Condition(
+                f"{IN_COLLECTIONS} AND {OF_NAMED}", (key_list(self.collections), key_list(self.named))
+            )
         if self.documents is None:
-            return Condition(IN_COLLECTIONS, (list(self.collections),))
+            return Condition(IN_COLLECTIONS, (key_list(self.collections),))
         meant = self.documents.filter(collection_id__in=self.collections).order_by().values("pk")
         sql, parameters = meant.query.sql_with_params()
         return Condition(
-            f"{IN_COLLECTIONS} AND {documents.format(documents=sql)}", (list(self.collections), *parameters)
+            f"{IN_COLLECTIONS} AND {documents.format(documents=sql)}",
+            (key_list(self.collections), *parameters),
         )
 
     def extent(self, k: int) -> Extent:
@@ -162,7 +165,7 @@ class Scope:
         from documents.models import Document
 
         if self.named is not None:
-            return NAMED, (list(self.named), list(self.collections))
+            return NAMED, (key_list(self.named), key_list(self.collections))
         every = Document.objects.all() if self.documents is None else self.documents
         meant = every.filter(collection_id__in=self.collections).order_by().values("chunk_count")
         found: tuple[str, tuple[Any, ...]] = meant.query.sql_with_params()

@@ -228,7 +228,7 @@ def signals_of(
     measured = {each.chunk_id: each for each in near}
     meant = nearest_in(asked, documents[:MEANT])
     measured |= {each.chunk_id: each for each in meant}
-    fits = {each.document_id: each for each in documents}
+    fits = {each.document_id.int: each for each in documents}
     words = {pk: each.score for pk, each in of_leg["keyword"].items()}
     unknown = promising((each for pk, each in measured.items() if pk not in words), fits)
     rest = measure(asked, words.keys() - measured.keys(), unknown, candidates["keyword"])
@@ -238,7 +238,7 @@ def signals_of(
     signals = []
     for pk in {*measured, *of_leg["keyword"]}:
         if pk in document_of:
-            fit = fits.get(document_of[pk])
+            fit = fits.get(document_of[pk].int)
             ranks = {leg: each[pk].rank for leg, each in of_leg.items() if pk in each}
             ranks |= {"document": fit.rank} if fit else {}
             score = fit.score if fit else 0.0
@@ -295,11 +295,14 @@ def nearest_in(asked: Asked, documents: Sequence[NamedDocument]) -> list[Near]:
     return nearest(asked, asked.scope.of(each.document_id for each in documents))
 
 
-def promising(unknown: Iterable[Near], fits: Mapping[UUID, NamedDocument]) -> list[int]:
-    """Of the passages that the keyword leg did not bring those that may come out on top."""
+def promising(unknown: Iterable[Near], fits: Mapping[int, NamedDocument]) -> list[int]:
+    """Of the passages that the keyword leg did not bring those that may come out on top.
+
+    ``fits`` by the number of a document's key: a UUID is hashed in Python.
+    """
 
     def promise(near: Near) -> float:
-        fit = fits.get(near.document_id)
+        fit = fits.get(near.document_id.int)
         return near.score + DOCUMENT * (fit.score if fit else 0.0)
 
     return [near.chunk_id for near in sorted(unknown, key=promise, reverse=True)[:WORDED]]

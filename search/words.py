@@ -62,18 +62,32 @@ def among(text: str, sought: Set[str]) -> set[str]:
 
 
 def candidates(text: str, sought: frozenset[str]) -> Iterator[re.Match[str]]:
-    """The words of ``text`` that may have one of these stems: all others are passed over by one pattern."""
-    folded = text.casefold()
-    if not sought or len(folded) != len(text):  # a letter that is folded to two moves all that follow
-        return WORD.finditer(text)
-    return beginning(sought).finditer(folded)
+    """The words of ``text`` that may have one of these stems, folded; all others are passed over.
+
+    A stem is how its word begins, up to an apostrophe. To look for a few beginnings takes a third of the time
+    of looking at each word.
+    """
+    folded, begins = text.casefold(), {each.partition("'")[0] for each in sought}
+    if "" in begins or len(folded) != len(text):  # a letter that is folded to two moves all that follow
+        yield from WORD.finditer(text)
+        return
+    for at in sorted({at for begin in begins for at in occurrences(folded, begin)}):
+        if begins_word(folded, at) and (match := WORD.match(folded, at)):
+            yield match
 
 
-@lru_cache(maxsize=64)
-def beginning(stems: frozenset[str]) -> re.Pattern[str]:
-    """Folded words that begin as one of these stems does, up to an apostrophe."""
-    begins = "|".join(sorted({re.escape(each.partition("'")[0]) for each in stems}))
-    return re.compile(rf"(?<!\w)(?<!\w['’])(?:{begins})\w*(?:['’]\w+)*")
+def occurrences(text: str, part: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+def begins_word(text: str, at: int) -> bool:
+    """Whether ``WORD`` would begin here."""
+    if at and text[at - 1] in "'’":
+        at -= 1
+    return at == 0 or not (text[at - 1].isalnum() or text[at - 1] == "_")
 
 
 def content_words(text: str) -> list[str]:
