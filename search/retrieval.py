@@ -159,11 +159,11 @@ def nearest(asked: Asked, scope: Scope) -> list[Near]:
     if asked.space is None or asked.encoding is None:
         return []
     query, k = asked.query, depth(asked.request.limit)
-    vector, space = asked.vector, asked.space
+    vector, exact, space = asked.vector, asked.encoding.vector, asked.space
     if terms := lexical.terms_of(" ".join(query.phrases)) if query.phrases else []:
         chunks = Chunk.objects.within(scope).saying(query.phrases, query.without)
         holders = [pk for pk, _ in chunks.lexical(terms, HOLDERS, asked.backend)]
-        return Embedding.objects.within(scope).filter(chunk_id__in=holders).by_scan(vector, space, k).rows()
+        return Embedding.objects.within(scope).filter(chunk_id__in=holders).by_scan(exact, space, k).rows()
     if not (query.phrases or query.without):
         return vector_scan.nearest(scope, vector, space=space, k=k)
     found = vector_scan.nearest(scope, vector, space=space, k=BEFORE_EXCLUSION)
