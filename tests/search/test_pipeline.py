@@ -86,7 +86,7 @@ def test_one_search_asks_few_questions_of_the_database(library: dict[str, Docume
     ) as seen:
         searched(alice, "tram network", filters=Filters(documents=(library["Trams"].pk,)))
     asked = [q["sql"] for q in seen if "SAVEPOINT" not in q["sql"]]
-    # What it is kept under; what may be found; the words and the documents meant, the vectors and their passages,
+    # What it is kept under; what may be found; words and documents meant, the vectors and their passages,
     # each with what it needs to know of the index; what else is known of the candidates; the passages.
     assert len(asked) == 10
 
