@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet
@@ -45,7 +46,7 @@ def answers(*statements: Statement, then: Statement | None = None) -> list[Rows]
         return found
 
 
-def key_list(keys: Iterable[int]) -> str:
+def key_list(keys: Iterable[int | UUID]) -> str:
     """Keys for ``= ANY (%s)``: as a list each would be put into words by itself."""
     return "{" + ",".join(map(str, keys)) + "}"
 

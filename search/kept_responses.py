@@ -28,7 +28,8 @@ from search import caching
 from search.types import Filters
 
 if TYPE_CHECKING:
-    from documents.querysets import User
+    from django.contrib.auth.models import User
+
     from search.types import SearchResult
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def view_of(user: User) -> str:
         "corpus": corpus,
         # Facets show them.
         "names": list(names),
-        "curator": bool(user.is_authenticated and user.is_staff),
+        "curator": user.is_staff,
         "produced_by": caching.produced_by(),
     }
     return caching.digest_of(parts)[:32]
