@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, cast
 
-from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
 
@@ -22,15 +22,14 @@ class HashingUploadHandler(TemporaryFileUploadHandler):
         # Past the parent's, which would make a file of its own.
         super(TemporaryFileUploadHandler, self).new_file(*args, **kwargs)
         self.digest = hashlib.sha256()
-        self.file = HashedUpload(
-            self.file_name or "", self.content_type, 0, self.charset, self.content_type_extra
-        )
+        name = self.file_name or ""
+        self.file = HashedUpload(name, self.content_type, 0, self.charset, self.content_type_extra)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.digest.update(raw_data)
         super().receive_data_chunk(raw_data, start)
 
-    def file_complete(self, file_size: int) -> HashedUpload:
+    def file_complete(self, file_size: int) -> UploadedFile | None:
         upload = cast(HashedUpload, super().file_complete(file_size))
         upload.sha256 = self.digest.hexdigest()
         return upload

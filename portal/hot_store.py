@@ -117,6 +117,7 @@ class HotStore:
     async def _read(self) -> None:
         try:
             while self._waiting:
+                await asyncio.sleep(0)  # all that came with the same turn of the event loop come along
                 waiting, self._waiting = self._waiting, {}
                 await self._read_for(waiting)
         finally:

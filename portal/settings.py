@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from portal import counting
 from portal import environment as env
 
 # Before numpy is imported. What is multiplied here is small, and OpenBLAS has threads that spin for a while
@@ -60,6 +61,7 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 # With several processes the counts live in files; prometheus_client wants their folder to be there.
 if METRICS_DIR := env.text("PROMETHEUS_MULTIPROC_DIR"):
     Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
+    counting.begin()
 PROMETHEUS_LATENCY_BUCKETS = (
     *(0.002, 0.005, 0.01, 0.025, 0.06, 0.1, 0.15, 0.2, 0.25, 0.5),
     *(1.0, 1.5, 2.0, 5.0, 10.0, 30.0, 120.0),

@@ -25,9 +25,7 @@ NOT_YET = {
 
 def test_a_portal_that_was_used_tells_all_that_is_asked_for(portal: Portal) -> None:
     with portal.client() as client:
-        pk = send(
-            client, "lighthouse.txt", "The lighthouse of Arkona was built in 1827. It is 19 metres high."
-        )
+        pk = send(client, "lighthouse.txt", "The lighthouse of Arkona is 19 metres high.")
         wait_for(lambda: ended(client, pk), 60)
         for _twice in range(2):
             client.get("search/", params={"q": "height of the lighthouse"})

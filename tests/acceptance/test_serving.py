@@ -72,7 +72,7 @@ def test_a_large_upload_never_stands_in_memory(own_portal: Callable[..., Portal]
     answer = client.post("documents/", content=body(), headers=headers)
     assert answer.status_code == 415, "of no type that is read: so it is received, hashed, and not indexed"
     assert peak(web) - before < 50 * MEGABYTE
-    assert list((portal.data_dir / "uploads").iterdir()) == []
+    wait_for(lambda: not list((portal.data_dir / "uploads").iterdir()))
 
 
 def peak(pid: int) -> int:

@@ -117,7 +117,8 @@ def test_the_queue_is_counted_in_one_statement(
         text = client.get("/metrics").content.decode()
     assert 'ingest_queue_documents{status="queued"} 1.0' in text
     assert 'ingest_queue_documents{status="failed"} 1.0' in text
-    assert 90 <= float(value_of("ingest_queue_oldest_seconds", text)) < 120
+    # From the start of the transaction on, which the test is one of.
+    assert 80 <= float(value_of("ingest_queue_oldest_seconds", text)) < 120
     assert value_of("ingest_workers", text) == "0.0"
 
 
