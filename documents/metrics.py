@@ -18,6 +18,11 @@ embedding_batch_passages = Histogram(
     "Passages per call of the embedding engine.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
+embedding_cache_total = Counter(
+    "embedding_cache_total",
+    "Encodings that were kept in Redis (hit) or had to be computed (miss), of queries and passages.",
+    ["kind", "outcome"],
+)
 model_load_seconds = Histogram(
     "model_load_seconds",
     "Time to load the embedding model, once per process.",

@@ -20,6 +20,7 @@ django_application = get_asgi_application()
 # These import models, so they have to wait for the line above.
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from documents.embedding import registry, warming  # noqa: E402
 from portal.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
 from portal.mcp_door import PATHS, mcp_door  # noqa: E402
 from portal.sockets import socket_door  # noqa: E402
@@ -31,3 +32,4 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 application = ProtocolTypeRouter({"http": BodyLimit(http_door), "websocket": socket_door})
+warming.begin(registry.get_embedder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from documents import metrics
 from documents.embedding.base import Encoding, ModelCard
-from documents.embedding.batching import length_sorted
+from documents.embedding.batching import length_sorted, unit
 from documents.embedding.tokenizer import load_tokenizer
 from documents.embedding.weights import ModelFiles
 
@@ -111,11 +111,3 @@ class OnnxEmbedder:
                     metrics.model_load_seconds.labels("onnx").observe(time.perf_counter() - started)
                     self._session = session
         return self._session
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """The same directions, each of length 1."""
-    import numpy as np
-
-    norms: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return vectors / norms
