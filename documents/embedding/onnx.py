@@ -66,14 +66,14 @@ class OnnxSession:
 
 
 class OnnxEmbedder:
-    """``Embedder`` by ONNX Runtime."""
+    """``Embedder`` by ONNX Runtime, of the best file there is, or of the one at ``path``."""
 
-    def __init__(self, files: ModelFiles, card: ModelCard) -> None:
+    def __init__(self, files: ModelFiles, card: ModelCard, path: Path | None = None) -> None:
         from documents.embedding.registry import onnx_file
 
         self.card = card
         self._files = files
-        self._path = onnx_file(files, card)
+        self._path = path or onnx_file(files, card)
         self._lock = threading.Lock()
         self._session: OnnxSession | None = None
 
