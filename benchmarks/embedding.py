@@ -5,7 +5,8 @@ evaluation folders, split as the portal splits them, and their questions one by 
 sentence-transformers as it comes, at the best of its batch sizes. ``ready-made`` is the packaged int8 file,
 ``prepared`` what ``make models`` makes for this processor; it is made for the run where it is missing.
 
-nDCG@10 is that of the vectors alone, by an exact scan in numpy. Each set takes ``--questions`` of its
+nDCG@10 is that of the vectors alone, by an exact scan in numpy; *gathered*: with questions encoded a few at a
+time, as those of several threads are. Each set takes ``--questions`` of its
 questions, drawn by a fixed seed, and ``--passages`` passages: those of a file or page that answers a drawn
 question first, then others, drawn too. Fewer passages are easier, for both engines alike: figures of a
 whole folder are those of ``benchmarks.evaluation``.
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.machine import describe
+from documents.embedding.queries import MOST_AT_ONCE
 from search.questions import Question, parsed
 from search.scores import bootstrap_interval, mean, ndcg
 
@@ -195,37 +197,53 @@ def timed(work: Callable[[], object]) -> float:
 # --- What is found --------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """nDCG@10 of each question: encoded alone, and as those of several threads are."""
+
+    alone: list[float]
+    gathered: list[float]
+
+
 def quality(found: Mapping[str, Embed], each: Set) -> dict[str, Any]:
     """nDCG@10 of each engine, and its share of the yardstick's."""
     one_yardstick = next(name for name in found if name.startswith(YARDSTICK))
     compared = {name: embed for name, embed in found.items() if not name.startswith(YARDSTICK)}
     scores = {name: scores_of(embed, each) for name, embed in compared.items()}
     exact = scores_of(found[one_yardstick], each)
-    reference = float(np.mean(exact))
+    reference = float(np.mean(exact.alone))
     return {
         "questions": len(each.questions),
         "of_questions": each.of_questions,
         "passages": len(each.places),
         "of_passages": each.of_places,
-        YARDSTICK: mean(exact),
+        YARDSTICK: mean(exact.alone),
         **{
             name: {
-                "ndcg@10": mean(own),
-                "share": round(float(np.mean(own)) / reference, 4),
-                "difference": bootstrap_interval([one - two for one, two in zip(own, exact, strict=True)]),
+                "ndcg@10": mean(own.alone),
+                "share": round(float(np.mean(own.alone)) / reference, 4),
+                "share_gathered": round(float(np.mean(own.gathered)) / reference, 4),
+                "difference": bootstrap_interval(
+                    [one - two for one, two in zip(own.alone, exact.alone, strict=True)]
+                ),
             }
             for name, own in scores.items()
         },
     }
 
 
-def scores_of(embed: Embed, each: Set) -> list[float]:
+def scores_of(embed: Embed, each: Set) -> Scores:
     passages = embed([place.text for place in each.places])
-    # One by one, as a portal gets them.
-    asked = np.concatenate([embed([question.text]) for question in each.questions])
+    return Scores(*(found_with(embed, each, passages, size) for size in (1, MOST_AT_ONCE)))
+
+
+def found_with(embed: Embed, each: Set, passages: Vectors, size: int) -> list[float]:
+    """nDCG@10 of each question, so many of which are encoded together."""
+    texts = [question.text for question in each.questions]
+    asked = [embed(texts[start : start + size]) for start in range(0, len(texts), size)]
     return [
         ndcg(ranked(passages @ vector, each.places, question), relevant(question), CUT)
-        for question, vector in zip(each.questions, asked, strict=True)
+        for question, vector in zip(each.questions, np.concatenate(asked), strict=True)
     ]
 
 
@@ -271,13 +289,14 @@ def table(result: Mapping[str, Any]) -> str:
             f"| {name} | {row['passages_per_second']} | {row['ratio_passages']} "
             f"| {row['milliseconds_per_query']} | {row['ratio_queries']} |"
         )
-    lines += ["", "| nDCG@10 of vectors alone | questions, passages | engine | value | share |"]
-    lines.append("|---|---|---|---|---|")
+    lines += ["", "| nDCG@10 of vectors alone | questions, passages | engine | value | share | gathered |"]
+    lines.append("|---|---|---|---|---|---|")
     for name, row in result["ndcg"].items():
         size = f"{row['questions']} of {row['of_questions']}, {row['passages']} of {row['of_passages']}"
-        lines.append(f"| {name} | {size} | {YARDSTICK} | {row[YARDSTICK]} | |")
+        lines.append(f"| {name} | {size} | {YARDSTICK} | {row[YARDSTICK]} | | |")
         for engine in (each for each in row if isinstance(row[each], dict)):
-            lines.append(f"| | | {engine} | {row[engine]['ndcg@10']} | {row[engine]['share']} |")
+            figures = (row[engine][name] for name in ("ndcg@10", "share", "share_gathered"))
+            lines.append(f"| | | {engine} | {' | '.join(map(str, figures))} |")
     return "\n".join(lines)
 
 
