@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from documents import attachments, metrics, progress, storing
 from documents.chunking import Passage, chunk
-from documents.embedding.registry import get_passage_embedder, get_token_counter
-from documents.embedding.tokens import pack
+from documents.embedding.passages import StoredVector, encode_passages
+from documents.embedding.registry import get_passage_embedder, get_token_counter, passages_at_once
 from documents.exceptions import UnreadableDocument
 from documents.files import local_copy
 from documents.models import Document, Embedding, EmbeddingSpace, Stage, Status
@@ -30,11 +30,8 @@ from documents.parsing.pictures.recognition import recognise
 from documents.parsing.types import ParsedDocument
 from documents.quality import Quality, assess
 from documents.spaces import ensure_active_space
-from documents.storing import SpaceSwitched, StoredVector, Superseded
+from documents.storing import SpaceSwitched, Superseded, Vectors
 from documents.uploads import clean_title
-
-if TYPE_CHECKING:
-    from documents.storing import Vectors
 
 logger = logging.getLogger(__name__)
 
@@ -175,14 +172,18 @@ def embed(claim: Claim, passages: Sequence[Passage]) -> Vectors:
     ordered = sorted(missing.values(), key=lambda passage: passage.token_count)
     vectors: Vectors = {}
     report(claim, Stage.EMBEDDING, CHUNKED, 0, len(ordered))
-    for begin in range(0, len(ordered), EMBED_STEP):
-        step = ordered[begin : begin + EMBED_STEP]
-        encoded = get_passage_embedder(claim.space.model).encode([passage.context for passage in step])
-        for passage, encoding in zip(step, encoded, strict=True):
-            vectors[passage.content_hash] = StoredVector(encoding.vector, pack(encoding.tokens))
+    size = passages_at_once(EMBED_STEP)
+    for begin in range(0, len(ordered), size):
+        step = ordered[begin : begin + size]
+        vectors |= zip((passage.content_hash for passage in step), encoded(claim.space, step), strict=True)
         percent = CHUNKED + (EMBEDDED - CHUNKED) * len(vectors) // len(ordered)
         report(claim, Stage.EMBEDDING, percent, len(vectors), len(ordered))
     return vectors
+
+
+def encoded(space: EmbeddingSpace, passages: Sequence[Passage]) -> list[StoredVector]:
+    texts = [passage.context for passage in passages]
+    return encode_passages(space.revision, texts, lambda new: get_passage_embedder(space.model).encode(new))
 
 
 class Reporter:

@@ -39,6 +39,11 @@ embedding_batch_passages = Histogram(
 embedding_tokens_total = Counter(
     "embedding_tokens_total", "Tokens that the embedding engine read, without padding.", ["engine"]
 )
+embedding_cache_total = Counter(
+    "embedding_cache_total",
+    "Encodings that were kept in Redis (hit) or had to be computed (miss), of queries and passages.",
+    ["kind", "outcome"],
+)
 model_load_seconds = Histogram(
     "model_load_seconds",
     "Time to load the embedding model, once per process.",

@@ -20,7 +20,7 @@ from django.db import Error, IntegrityError, connection, transaction
 from documents import metrics
 from documents.embedding import registry, weights
 from documents.embedding.base import ModelCard
-from documents.embedding.tokens import pack
+from documents.embedding.passages import encode_passages
 from documents.exceptions import EmbeddingUnavailable
 from documents.models import Chunk, Document, Embedding, EmbeddingSpace
 from documents.spaces import (
@@ -38,7 +38,7 @@ from documents.spaces import (
     space_create,
     space_of,
 )
-from documents.storing import StoredVector, embedding_of
+from documents.storing import embedding_of
 
 #: Passages embedded and stored at a time: what a kill costs.
 STEP = 64
@@ -221,8 +221,9 @@ class Builder:
         self.rounds += 1
         for first, last in windows():
             passages = missing_between(self.space, first, last)
-            for start in range(0, len(passages), STEP):
-                self.step(passages[start : start + STEP])
+            size = registry.passages_at_once(STEP)
+            for start in range(0, len(passages), size):
+                self.step(passages[start : start + size])
 
     def step(self, passages: Sequence[Chunk]) -> None:
         started = time.perf_counter()
@@ -256,11 +257,14 @@ def missing_between(space: EmbeddingSpace, first: int, last: int) -> list[Chunk]
 
 def rows_of(passages: Sequence[Chunk], space: EmbeddingSpace) -> list[Embedding]:
     """The only place where a builder makes rows: as ``storing`` makes those of new documents."""
-    encoded = registry.get_passage_embedder(space.model).encode([passage.context for passage in passages])
+    texts = [passage.context for passage in passages]
+    encoded = encode_passages(
+        space.revision, texts, lambda new: registry.get_passage_embedder(space.model).encode(new)
+    )
     rows = []
-    for passage, encoding in zip(passages, encoded, strict=True):
-        check_length(space.model, len(encoding.vector), space.dimensions)
-        rows.append(embedding_of(passage, space, StoredVector(encoding.vector, pack(encoding.tokens))))
+    for passage, stored in zip(passages, encoded, strict=True):
+        check_length(space.model, len(stored.vector), space.dimensions)
+        rows.append(embedding_of(passage, space, stored))
     return rows
 
 

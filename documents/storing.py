@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from documents import progress, vocabulary
 from documents.chunking import Passage
+from documents.embedding.passages import StoredVector
 from documents.identity import day_of
 from documents.models import GIVEN, Chunk, Document, Embedding, EmbeddingSpace, EventKind, Page, Stage, Status
 from documents.parsing.types import ParsedDocument
@@ -22,12 +23,8 @@ from documents.services import document_identify, event_record, touch_corpus
 from documents.spaces import is_serving
 from documents.uploads import discard_former_file
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    #: By content hash, of the texts that were not stored before.
-    Vectors = dict[str, "StoredVector"]
+#: By content hash, of the texts that were not stored before.
+Vectors = dict[str, StoredVector]
 
 #: Rows in one statement.
 STEP = 500
@@ -49,14 +46,6 @@ class Superseded(Exception):
 
 class SpaceSwitched(Exception):
     """Another space serves since the vectors were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVector:
-    """A passage's unit vector, and those of its tokens as ``embedding.tokens`` packs them."""
-
-    vector: NDArray[np.float32]
-    tokens: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from documents import lexical, stored_files
+from documents.embedding import registry, warming
 from documents.sweep import HEARTBEAT_SECONDS, STALLED_SECONDS, run_periodic, sweep
 from documents.tasks import QUEUE, connection_lost
 
@@ -29,6 +30,8 @@ async def work(*, concurrency: int, wait: bool, signals: bool = True) -> None:
     assert isinstance(app.connector, DjangoConnector)
     worker_app = app.with_connector(app.connector.get_worker_connector())
     async with worker_app.open_async():
+        if wait:
+            warming.begin(registry.get_passage_embedder)
         beside = [asyncio.create_task(keep_sweeping()), asyncio.create_task(keep_calling())]
         try:
             await worker_app.run_worker_async(

@@ -25,6 +25,7 @@ django_application = get_asgi_application()
 # These import models, so they have to wait for the line above.
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from documents.embedding import registry, warming  # noqa: E402
 from portal import urls  # noqa: E402, F401 - every view, now and not with the first request
 from portal.admission import Admission, SocketAdmission  # noqa: E402
 from portal.hot_door import HotDoor  # noqa: E402
@@ -51,3 +52,4 @@ application = ProtocolTypeRouter({"http": BodyLimit(hot_door), "websocket": Sock
 
 gc.freeze()
 gc.enable()
+warming.begin(registry.get_embedder)

@@ -30,6 +30,8 @@ from portal.settings import DATABASES, STATIC_ROOT, STORAGES  # noqa: E402
 # ServeStatic warns of a folder that is missing.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
+# A test that wants the model loads it.
+MODEL_WARMING = False
 # Tests open and drop their own database: a pool would hold connections to it.
 DATABASES["default"]["OPTIONS"]["pool"] = False
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
 
 #: Padded tokens in one batch. Measured on 2 cores: 1,024 is 1.2 to 1.6 × as fast as 4,096.
 TOKEN_BUDGET = 1024
@@ -22,3 +29,11 @@ def length_sorted(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterato
         batch.append(index)
     if batch:
         yield batch
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """The same directions, each of length 1."""
+    import numpy as np
+
+    norms: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors / norms

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from documents import memory, metrics
 from documents.embedding.base import Encoding, ModelCard
-from documents.embedding.batching import length_sorted
+from documents.embedding.batching import length_sorted, unit
 from documents.embedding.tokenizer import load_tokenizer
 from documents.embedding.weights import ModelFiles
 
@@ -68,14 +68,14 @@ class OnnxSession:
 
 
 class OnnxEmbedder:
-    """``Embedder`` by ONNX Runtime."""
+    """``Embedder`` by ONNX Runtime, of the best file there is, or of the one at ``path``."""
 
-    def __init__(self, files: ModelFiles, card: ModelCard) -> None:
+    def __init__(self, files: ModelFiles, card: ModelCard, path: Path | None = None) -> None:
         from documents.embedding.registry import onnx_file
 
         self.card = card
         self._files = files
-        self._path = onnx_file(files, card)
+        self._path = path or onnx_file(files, card)
         self._lock = threading.Lock()
         self._session: OnnxSession | None = None
 
@@ -113,11 +113,3 @@ class OnnxEmbedder:
                     metrics.model_load_seconds.labels("onnx").observe(time.perf_counter() - started)
                     self._session = session
         return self._session
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """The same directions, each of length 1."""
-    import numpy as np
-
-    norms: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return vectors / norms

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from django.core.cache import cache
-
-from documents.embedding.registry import get_embedder, model_card
+from documents.embedding import kept
+from documents.embedding.gathering import Gathering
+from documents.embedding.passages import HEAD
+from documents.embedding.registry import get_embedder, model_card, query_engine
 from documents.embedding.tokens import rotated
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-DAY = 24 * 60 * 60
+#: Queries in one call of the model: more save nothing, and the first of them waits longer.
+MOST_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,30 @@ class QueryEncoding:
 
 def encode_query(model: str, text: str) -> QueryEncoding:
     """What ``model`` makes of a query. Raises ``EmbeddingUnavailable``."""
-    card = model_card(model)
-    digest = hashlib.sha256(f"{card.name}\0{text}".encode()).hexdigest()
-    key = f"query:{card.revision[:16]}:{digest}"
-    if kept := cache.get(key):
-        return unpacked(*kept)
-    encoding = get_embedder(model).encode([text])[0]
-    turned = rotated(encoding.tokens)
-    cache.set(key, (encoding.vector.tobytes(), turned.astype("float16").tobytes(), turned.shape[1]), DAY)
-    return QueryEncoding(encoding.vector, turned)
+    key = kept.key_of("query", query_engine(), model_card(model).revision, kept.sha256(text))
+    if value := kept.fetch("query", [key])[0]:
+        return unpacked(value)
+    encoding = gathering(model).encode(text)
+    found = QueryEncoding(encoding.vector, rotated(encoding.tokens))
+    kept.keep("query", {key: packed(found)})
+    return found
 
 
-def unpacked(vector: bytes, tokens: bytes, bits: int) -> QueryEncoding:
+@cache
+def gathering(model: str) -> Gathering:
+    return Gathering(lambda texts: get_embedder(model).encode(texts), MOST_AT_ONCE)
+
+
+def packed(encoding: QueryEncoding) -> bytes:
+    bits = encoding.tokens.shape[1]
+    head = len(encoding.vector).to_bytes(HEAD) + bits.to_bytes(HEAD)
+    return head + encoding.vector.astype("<f4").tobytes() + encoding.tokens.astype("<f2").tobytes()
+
+
+def unpacked(value: bytes) -> QueryEncoding:
     import numpy as np
 
-    found = np.frombuffer(tokens, dtype=np.float16).astype(np.float32).reshape(-1, bits)
-    return QueryEncoding(np.frombuffer(vector, dtype=np.float32), found)
+    dimensions, bits = int.from_bytes(value[:HEAD]), int.from_bytes(value[HEAD : 2 * HEAD])
+    end = 2 * HEAD + 4 * dimensions
+    tokens = np.frombuffer(value[end:], dtype="<f2").astype(np.float32).reshape(-1, bits)
+    return QueryEncoding(np.frombuffer(value[2 * HEAD : end], dtype="<f4"), tokens)

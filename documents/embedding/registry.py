@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
@@ -18,6 +19,11 @@ ENGINES = {
     "fake": "documents.embedding.fake.FakeEmbedder",
 }
 
+#: What a GPU's driver makes: NVIDIA's, AMD's, that of Windows. Only there torch, slow to import, is asked.
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+#: Passages that a GPU gets in one call.
+PASSAGES_ON_GPU = 1024
+
 
 def model_card(model: str) -> ModelCard:
     """What a new space has to know of ``model``. Raises ``EmbeddingUnavailable``."""
@@ -27,15 +33,42 @@ def model_card(model: str) -> ModelCard:
 @lru_cache(maxsize=4)
 def get_embedder(model: str) -> Embedder:
     """The engine for queries. Never torch: a process that serves HTTP calls this."""
-    return load_engine("fake" if settings.EMBEDDING_ENGINE == "fake" else "onnx", model)
+    return load_engine(query_engine(), model)
 
 
 @lru_cache(maxsize=4)
 def get_passage_embedder(model: str) -> Embedder:
-    """The engine for passages, in the worker: torch when ``EMBEDDING_ENGINE`` asks for it."""
-    if settings.EMBEDDING_ENGINE in ("torch", "fake"):
-        return load_engine(settings.EMBEDDING_ENGINE, model)
-    return get_embedder(model)
+    """The engine for passages, in the worker."""
+    engine = passage_engine()
+    return get_embedder(model) if engine == query_engine() else load_engine(engine, model)
+
+
+def query_engine() -> str:
+    return "fake" if settings.EMBEDDING_ENGINE == "fake" else "onnx"
+
+
+def passage_engine() -> str:
+    """What ``EMBEDDING_ENGINE`` names; ``auto`` is torch where it finds a GPU, else ONNX Runtime."""
+    if settings.EMBEDDING_ENGINE == "auto":
+        return "torch" if has_gpu() else "onnx"
+    return str(settings.EMBEDDING_ENGINE)
+
+
+def passages_at_once(on_cpu: int) -> int:
+    """How many the engine for passages is to get in one call."""
+    return PASSAGES_ON_GPU if passage_engine() == "torch" and has_gpu() else on_cpu
+
+
+@cache
+def has_gpu() -> bool:
+    """Whether the torch engine is installed and finds a GPU."""
+    if not any(Path(device).exists() for device in GPU_DEVICES):
+        return False
+    if find_spec("torch") is None or find_spec("sentence_transformers") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 @lru_cache(maxsize=4)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from documents import metrics
 from documents.embedding.base import Encoding, ModelCard
+from documents.embedding.batching import TOKEN_BUDGET, length_sorted, unit
 from documents.embedding.weights import ModelFiles
 from documents.exceptions import EmbeddingUnavailable
 
@@ -18,8 +20,25 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-BATCH_ON_CPU = 8
-BATCH_ON_GPU = 256
+#: Padded tokens in one batch: 256 passages of 256 tokens.
+TOKENS_ON_GPU = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the model runs, in which of torch's number types, and how many padded tokens it gets at once."""
+
+    device: str
+    dtype: str
+    budget: int
+
+
+def best_place() -> Place:
+    import torch
+
+    if torch.cuda.is_available():
+        return Place("cuda", "bfloat16", TOKENS_ON_GPU)
+    return Place("cpu", "float32", TOKEN_BUDGET)
 
 
 class TorchEmbedder:
@@ -32,18 +51,27 @@ class TorchEmbedder:
         self._model: Any = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        model = self._loaded()
-        batch = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
-        vectors: Vectors = model.encode(
-            list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False
-        )
-        return vectors
+        import numpy as np
+
+        vectors = np.empty((len(texts), self.card.dimensions), dtype=np.float32)
+        for batch, encoded in self._encoded(texts):
+            vectors[batch] = encoded
+        return unit(vectors)
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        added = added_tokens(self._loaded().tokenizer)
+        found: dict[int, Encoding] = {}
+        for batch, rows in self._encoded(texts, output_value=None):
+            found |= {index: encoding_of(row, added) for index, row in zip(batch, rows, strict=True)}
+        return [found[index] for index in range(len(texts))]
+
+    def _encoded(self, texts: Sequence[str], **wanted: Any) -> Iterator[tuple[list[int], Any]]:
+        """Indices of each batch, and what the model makes of it."""
         model = self._loaded()
-        batch = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
-        rows = model.encode(list(texts), batch_size=batch, output_value=None, show_progress_bar=False)
-        return [encoding_of(row, added_tokens(model.tokenizer)) for row in rows]
+        for batch in length_sorted(lengths(model, texts), best_place().budget):
+            metrics.embedding_batch_passages.observe(len(batch))
+            part = [texts[index] for index in batch]
+            yield batch, model.encode(part, batch_size=len(part), show_progress_bar=False, **wanted)
 
     def _loaded(self) -> Any:
         if self._model is None:
@@ -53,6 +81,14 @@ class TorchEmbedder:
                     self._model = load(self._files)
                     metrics.model_load_seconds.labels("torch").observe(time.perf_counter() - started)
         return self._model
+
+
+def lengths(model: Any, texts: Sequence[str]) -> list[int]:
+    """In tokens, cut as the model cuts them."""
+    if not texts:
+        return []
+    encoded = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)
+    return [len(ids) for ids in encoded["input_ids"]]
 
 
 def added_tokens(tokenizer: Any) -> set[int]:
@@ -84,10 +120,10 @@ def load(files: ModelFiles) -> Any:
         raise EmbeddingUnavailable(
             "The torch engine needs requirements/ml.txt (torch, sentence-transformers)."
         ) from error
-    cuda = torch.cuda.is_available()
+    place = best_place()
     return SentenceTransformer(
         str(files.folder),
-        device="cuda" if cuda else "cpu",
+        device=place.device,
         local_files_only=True,
-        model_kwargs={"torch_dtype": torch.bfloat16 if cuda else torch.float32},
+        model_kwargs={"torch_dtype": getattr(torch, place.dtype)},
     )

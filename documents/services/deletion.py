@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from documents import progress, vocabulary
-from documents.models import Collection, Deletion, Document
+from documents.embedding import kept, registry
+from documents.models import Collection, Deletion, Document, EmbeddingSpace
 from documents.services.attached import locked_tree
 from documents.services.collections import corpora_touch
 from documents.uploads import delete_file
@@ -68,6 +70,7 @@ def remove(document: Document) -> None:
     storage = document.file.storage
     names = {document.file.name, document.indexed_file}
     pk, collection_id = document.pk, document.collection_id
+    passages = list(document.chunks.values_list("content_hash", flat=True))
     vocabulary.exchange(collection_id, vocabulary.words_of(pk))
     document.delete()
     # The admin's history keeps titles, and a title may be a sentence of the text.
@@ -75,10 +78,13 @@ def remove(document: Document) -> None:
         content_type=ContentType.objects.get_for_model(Document), object_id=str(pk)
     )
     history.update(object_repr=str(pk), change_message="")
-    transaction.on_commit(lambda: finish(pk, collection_id, storage, names))
+    transaction.on_commit(lambda: finish(pk, collection_id, storage, names, passages))
 
 
-def finish(pk: UUID, collection_id: int, storage: Storage, names: set[str | None]) -> None:
+def finish(
+    pk: UUID, collection_id: int, storage: Storage, names: set[str | None], passages: Sequence[str]
+) -> None:
     for name in names:
         delete_file(storage, name)
     progress.announce_deleted(pk, collection_id)
+    kept.forget(registry.ENGINES, EmbeddingSpace.objects.values_list("revision", flat=True), passages)
