@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--reuse", action="store_true", help="ask what lies there, where it does")
     options = parser.parse_args()
     report = measure(options.sizes, options.data, reuse=options.reuse)
-    write("growth", list(figures_of(report["points"])), **report)
+    write("growth", list(figures_of(report["points"])), markdown=list(markdown(report["points"])), **report)
     draw(report["points"], PICTURE)
     print("\n".join(markdown(report["points"])))
 

@@ -111,8 +111,8 @@ def bare(portal: Portal, body: bytes) -> Iterator[str]:
     """The address of the bare application, which is served as long as this lasts."""
     Redis(unix_socket_path=str(portal.layout.redis_socket)).set(BARE_KEY, body)
     port = free_port()
-    own = {"PORT": str(port), "BARE_KEY": BARE_KEY, "BARE_REDIS": portal.layout.redis_url}
-    command = [sys.executable, "-m", "benchmarks.bare_asgi"]
+    own = {"BARE_KEY": BARE_KEY, "BARE_REDIS": portal.layout.redis_url}
+    command = [sys.executable, "-m", "benchmarks.bare_asgi", str(port), str(WEB_PROCESSES)]
     process = subprocess.Popen(command, cwd=ROOT, env={**portal.environment, **own})
     address = f"http://127.0.0.1:{port}/"
     try:

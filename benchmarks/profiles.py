@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="under load, each way")
     report = measure(parser.parse_args().seconds)
-    write("profiles", list(figures_of(report)), **report)
+    write("profiles", list(figures_of(report)), markdown=list(markdown(report)), **report)
     print("\n".join(markdown(report)))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 from benchmarks import growth, replay, uploads
 
@@ -48,6 +51,7 @@ def test_the_kept_million_has_its_date() -> None:
     assert growth.kept_at(7) is None
 
 
+@pytest.mark.skipif(not find_spec("matplotlib"), reason="matplotlib is not installed (make bench)")
 def test_the_picture_names_every_line(tmp_path: Path) -> None:
     target = tmp_path / "growth.svg"
     growth.draw([POINT, MILLION], target)
