@@ -20,12 +20,13 @@ import argparse
 import json
 import os
 import random
+import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
     Embed = Callable[[Sequence[str]], Vectors]
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -259,17 +262,26 @@ def measure(
     sets: Sequence[str] = SETS, *, questions: int = 100, passages: int = 600, rounds: int = 5
 ) -> dict[str, Any]:
     """Needs Django to be set up."""
-    read = [read_set(name, questions, passages) for name in sets]
-    found = engines()
+    read = [noted(f"reading {name}", lambda name=name: read_set(name, questions, passages)) for name in sets]
+    found = noted("loading", engines)
     return {
         "command": COMMAND,
         "machine": describe(),
         "avx512": has_avx512(),
         "load_average": os.getloadavg()[0],
         "goals": {"ratio": GOAL_RATIO, "share_of_ndcg": GOAL_NDCG},
-        "speed": speed(found, read, rounds),
-        "ndcg": {each.name: quality(found, each) for each in read},
+        "speed": noted("speed", lambda: speed(found, read, rounds)),
+        "ndcg": {
+            each.name: noted(f"nDCG of {each.name}", lambda each=each: quality(found, each)) for each in read
+        },
     }
+
+
+def noted(what: str, work: Callable[[], T]) -> T:
+    started = time.perf_counter()
+    result = work()
+    print(f"{what}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    return result
 
 
 def has_avx512() -> bool:
