@@ -82,11 +82,13 @@ def main() -> None:
 def measure(requests: int = 300, together: int = 1) -> dict[str, Any]:
     """Of ``requests`` distinct searches, ``together`` at once, in the portal that is open."""
     from django.db.backends.signals import connection_created
+    from django_redis import get_redis_connection
 
     from documents.models import Chunk
 
     statements = Statements()
     connection_created.connect(statements.watch)
+    get_redis_connection("default").flushdb()  # what an earlier run kept
     queries, token = questions(WARM + requests), a_token()
     asyncio.run(asked(queries[:WARM], token, together))
     statements.times.clear()

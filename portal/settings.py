@@ -10,7 +10,7 @@ from portal import counting
 from portal import environment as env
 
 # Before numpy is imported. What is multiplied here is small, and OpenBLAS has threads that spin for a while
-# after each product: they took more of the processor than the rest of a search (docs/adr/0040).
+# after each product: they took as much of the processor as the rest of a search (docs/adr/0040).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
