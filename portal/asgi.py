@@ -22,12 +22,20 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from portal.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
 from portal.mcp_door import PATHS, mcp_door  # noqa: E402
+from portal.one_thread import OneThreadHandler  # noqa: E402
 from portal.sockets import socket_door  # noqa: E402
+
+in_one_thread = OneThreadHandler()
 
 
 async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
-    door = mcp_door if scope["path"] in PATHS else cast(Application, django_application)
-    await door(scope, receive, send)
+    await door_of(scope["path"])(scope, receive, send)
+
+
+def door_of(path: str) -> Application:
+    if path in PATHS:
+        return mcp_door
+    return cast(Application, django_application if path.startswith(settings.STATIC_URL) else in_one_thread)
 
 
 application = ProtocolTypeRouter({"http": BodyLimit(http_door), "websocket": socket_door})

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
+from servestatic.middleware import ServeStaticMiddleware
 
 from portal.metrics import request_latency_seconds
 from portal.problems import error_answer, for_program
@@ -38,6 +39,14 @@ POLICY = "; ".join(
 )
 #: Anybody may send any word as a method; each would be a time series of its own.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@sync_and_async_middleware
+def static_files(get_response: Get) -> Get:
+    """Static files, where requests stay in the event loop; the other chain is not asked for any."""
+    if iscoroutinefunction(get_response):
+        return cast(AsyncGet, ServeStaticMiddleware(cast(AsyncGet, get_response)))
+    return get_response
 
 
 @sync_and_async_middleware

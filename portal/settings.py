@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from portal import environment as env
+
+# Before numpy is imported. What is multiplied here is small, and OpenBLAS has threads that spin for a while
+# after each product: they took as much of the processor as the rest of a search (docs/adr/0040).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: As in ``pyproject.toml``; receipts name it.
@@ -82,7 +87,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "portal.middleware.static_files",
     "portal.middleware.content_security_policy",
     "portal.middleware.request_latency",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -231,7 +236,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["portal.json_renderer.FastJSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "portal.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
