@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from django.db import connection
 
+from documents.statements import Rows, Statement, answers
+
 #: ``stale`` is BM25 after a restart of the server, until the index was checked.
 Backend = Literal["bm25", "stale", "tsvector"]
 
@@ -35,14 +37,19 @@ class LexicalIndex:
 PASSAGES = LexicalIndex("documents_chunk", "chunk_terms_bm25", "chunk_terms_tsvector")
 IDENTITIES = LexicalIndex("documents_documentidentity", "identity_terms_bm25", "identity_terms_tsvector")
 INDEXES = (PASSAGES, IDENTITIES)
+BACKEND = Statement(
+    f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, "
+    "to_regclass(%s) IS NOT NULL AND to_regclass(%s) IS NOT NULL",
+    (PASSAGES.bm25, PASSAGES.bm25, IDENTITIES.bm25),
+)
 
 
-WHOLE = "SELECT passage_terms(l, %(text)s::text) FROM unnest(%(languages)s::text[]) AS l"
+WHOLE = "SELECT passage_terms(l, %s::text) FROM unnest(%s::text[]) AS l"
 WORD_BY_WORD = """
     WITH said AS (
         SELECT number, passage_terms(l, word) AS terms
-        FROM regexp_split_to_table(%(text)s::text, '\\s+') WITH ORDINALITY AS split(word, number),
-            unnest(%(languages)s::text[]) AS l)
+        FROM regexp_split_to_table(%s::text, '\\s+') WITH ORDINALITY AS split(word, number),
+            unnest(%s::text[]) AS l)
     SELECT terms FROM said WHERE number NOT IN (SELECT number FROM said WHERE terms = '') ORDER BY number"""
 
 
@@ -52,16 +59,24 @@ def terms_of(text: str) -> list[str]:
     A word that any of these languages passes over counts in none: "the" is rare in German texts, and means
     nothing there either.
     """
+    return terms_in(answers(terms_statement(text))[0], text)
+
+
+def terms_statement(text: str) -> Statement:
+    """What ``terms_in`` reads."""
     known = languages()
-    if len(known) == 1:
-        return said(WHOLE, text, known)
-    return said(WORD_BY_WORD, text, known) or said(WHOLE, text, known)
+    return Statement(WHOLE if len(known) == 1 else WORD_BY_WORD, (text, known))
 
 
-def said(statement: str, text: str, known: list[str]) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"text": text, "languages": known})
-        return list(dict.fromkeys(term for (terms,) in cursor.fetchall() for term in (terms or "").split()))
+def terms_in(rows: Rows, text: str) -> list[str]:
+    found = said(rows)
+    known = languages()
+    # Nothing but words that are passed over: then they are what is meant.
+    return found if found or len(known) == 1 else said(answers(Statement(WHOLE, (text, known)))[0])
+
+
+def said(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(term for (terms,) in rows for term in (terms or "").split()))
 
 
 def languages() -> list[str]:
@@ -124,13 +139,12 @@ def backend() -> Backend:
     All serve by BM25 or none does, so that scores of one search are of one kind. The comment on the
     passages' index speaks for all: they are checked and rebuilt together.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT obj_description(to_regclass(%s)), {SERVER_START}, "
-            "to_regclass(%s) IS NOT NULL AND to_regclass(%s) IS NOT NULL",
-            [PASSAGES.bm25, PASSAGES.bm25, IDENTITIES.bm25],
-        )
-        comment, started, complete = cursor.fetchone()
+    return backend_in(answers(BACKEND)[0])
+
+
+def backend_in(rows: Rows) -> Backend:
+    """Of the rows of ``BACKEND``."""
+    ((comment, started, complete),) = rows
     if not complete:
         return "tsvector"
     return "bm25" if comment == sound_since(started) else "stale"

@@ -12,13 +12,15 @@ index and nowhere else, so sorting is ruled out for the statement: without a sor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from documents.lexical import LexicalIndex
+from documents.statements import Rows, Statement, answers, key_list
 
 if TYPE_CHECKING:
-    from documents.scope import Extent
+    from documents.scope import Condition, Extent
 
 #: Rows asked for, in terms of those that should just do.
 MARGIN = 1.3
@@ -30,9 +32,18 @@ MAX_REACH = 50_000
 #: Scoring a row by itself costs as much as walking past so many (0.04 ms on average, as most hold no term).
 ROW_COST = 16
 
-WALK = """SELECT set_config('enable_sort', 'off', true);
-    SELECT * FROM ({walk}) walked LIMIT %s;
-    SET LOCAL enable_sort TO DEFAULT"""
+ONLY_WALKS = Statement("SELECT set_config('enable_sort', 'off', true)")
+WALK = "SELECT * FROM ({walk}) walked LIMIT %s"
+AGAIN_ALL = Statement("SET LOCAL enable_sort TO DEFAULT")
+
+
+#: What an ordered query set of the whole scope is, without the time to put it together.
+ORDERED = """SELECT {key}, bm25_get_current_score() FROM {table}
+    WHERE CASE WHEN {condition} THEN true ELSE false END
+    ORDER BY terms <@> to_bm25query(%s, '{index}') LIMIT {reach}"""
+#: Rows that may hold a term, before they are scored (``expressions.holding``).
+SCORED = """SELECT id, terms <@> to_bm25query(%s, '{index}') FROM {table}
+    WHERE id = ANY (%s) AND ({holding})"""
 
 
 def is_small(extent: Extent, k: int) -> bool:
@@ -45,15 +56,33 @@ def reach(k: int, share: float) -> int:
     return max(k, MIN_REACH, int(min(MARGIN * k / max(share, 1e-9), MAX_REACH)))
 
 
-def walked(walk: Any, k: int) -> list[tuple[Any, float]]:
-    """The first ``k`` rows of ``walk``, an ordered query of keys and current scores."""
-    sql, parameters = walk.query.sql_with_params()
-    with connection.cursor() as cursor:
-        # Settings and query go to the server as one message.
-        cursor.execute(WALK.format(walk=sql), [*parameters, k])
-        cursor.nextset()
-        found: dict[Any, float] = {}
-        for pk, score in cursor.fetchall():
-            if score < 0:
-                found.setdefault(pk, -score)
-        return list(found.items())
+def ordered(
+    index: LexicalIndex, key: str, terms: Sequence[str], condition: Condition, reach: int
+) -> Statement:
+    """The best by ``index`` of the rows on which ``condition`` holds: key and current score."""
+    sql = ORDERED.format(
+        key=key, table=index.table, condition=condition.sql, index=index.bm25, reach=int(reach)
+    )
+    return Statement(sql, (*condition.parameters, " ".join(terms)))
+
+
+def scoring(index: LexicalIndex, terms: Sequence[str], keys: Sequence[int]) -> Statement:
+    """The scores of these rows that may hold a term: key and score, as the index has it."""
+    holding = " OR ".join(["strpos(terms, %s) > 0"] * len(terms))
+    sql = SCORED.format(table=index.table, index=index.bm25, holding=holding)
+    return Statement(sql, (" ".join(terms), key_list(keys), *terms))
+
+
+def walked(*walks: tuple[Statement, int]) -> list[list[tuple[Any, float]]]:
+    """The first ``k`` rows of each walk, an ordered query of keys and current scores, in one message."""
+    asked = [Statement(WALK.format(walk=walk.sql), (*walk.parameters, k)) for walk, k in walks]
+    _, *found = answers(ONLY_WALKS, *asked, then=AGAIN_ALL)
+    return [matching(rows) for rows in found]
+
+
+def matching(rows: Rows) -> list[tuple[Any, float]]:
+    found: dict[Any, float] = {}
+    for pk, score in rows:
+        if score < 0:
+            found.setdefault(pk, -score)
+    return list(found.items())

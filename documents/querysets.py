@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Container
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchRank
-from django.db import connection, models, transaction
+from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -24,6 +23,7 @@ from documents import lexical, lexical_scan, samples, vector_scan
 from documents.expressions import Bm25Score, CurrentScore, TextVector, any_of, holding
 from documents.phrases import conditions
 from documents.scope import Extent, Scope
+from documents.statements import Rows, Statement, answers, of
 from documents.vector_scan import Near
 
 if TYPE_CHECKING:
@@ -163,21 +163,6 @@ class DocumentQuerySet(models.QuerySet[Any]):
         return found
 
 
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """Several queries that see the same moment: a document is found as it was or as it is, never as both.
-
-    Inside a transaction they see what that one sees.
-    """
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
-
-
 # --- Passages: the two legs of retrieval ------------------------------------------------------
 
 #: (primary key of the passage, score; higher is better), best first.
@@ -285,7 +270,19 @@ class LexicalQuerySet(PassageQuerySet):
         """The index scan goes on until ``k`` rows pass the conditions, or 100,000 have been looked at."""
         order = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
         walk = self.annotate(score=CurrentScore()).order_by(order).values_list("pk", "score")
-        return lexical_scan.walked(walk[:reach], k)
+        (found,) = lexical_scan.walked((of(walk[:reach]), k))
+        return found
+
+    def walk(self, terms: Sequence[str], k: int, scope: Scope) -> Statement | None:
+        """``by_index`` for all of ``scope``, to be asked with other walks; None where another way is shorter.
+
+        Raises ``EmptyResultSet`` when nothing can be meant.
+        """
+        condition, extent = scope.condition(""), scope.extent(k)
+        if scope.documents is not None or lexical_scan.is_small(extent, k):
+            return None
+        key, reach = self.model._meta.pk.column, lexical_scan.reach(k, extent.share)
+        return lexical_scan.ordered(self._index, key, terms, condition, reach)
 
     def _by_scan(self, terms: Sequence[str], k: int, scope: Scope) -> Scored:
         """The same for few allowed rows: each that may hold a term is scored."""
@@ -320,16 +317,23 @@ class ChunkQuerySet(LexicalQuerySet):
         self, terms: Sequence[str], chunk_ids: Iterable[int], backend: lexical.Backend
     ) -> dict[int, float]:
         """How well these passages match ``terms``, whatever their rank; 0 where no term is in them."""
-        scores = dict.fromkeys(chunk_ids, 0.0)
-        if not terms or not scores:
-            return scores
-        holders = self.filter(holding(terms), pk__in=list(scores)).order_by()
-        if backend == "tsvector":
-            rank = SearchRank(TextVector("terms"), any_of(terms))
-            return scores | dict(holders.annotate(score=rank).values_list("pk", "score"))
-        score = Bm25Score(F("terms"), Value(" ".join(terms)), index=self._index.bm25)
-        rows = holders.annotate(score=score).values_list("pk", "score")
-        return scores | {pk: -found for pk, found in rows}
+        asked = list(chunk_ids)
+        if not terms or not asked:
+            return dict.fromkeys(asked, 0.0)
+        return self.scores_in(answers(self.scoring(terms, asked, backend))[0], asked, backend)
+
+    def scoring(self, terms: Sequence[str], chunk_ids: Sequence[int], backend: lexical.Backend) -> Statement:
+        """What ``scores_in`` reads: for who asks for more at the same time."""
+        if backend != "tsvector":
+            return lexical_scan.scoring(self._index, terms, chunk_ids)
+        holders = self.filter(holding(terms), pk__in=chunk_ids).order_by()
+        rank = SearchRank(TextVector("terms"), any_of(terms))
+        return of(holders.annotate(score=rank).values_list("pk", "score"))
+
+    @staticmethod
+    def scores_in(rows: Rows, chunk_ids: Iterable[int], backend: lexical.Backend) -> dict[int, float]:
+        sign = 1.0 if backend == "tsvector" else -1.0
+        return dict.fromkeys(chunk_ids, 0.0) | {pk: sign * found for pk, found in rows}
 
 
 class IdentityQuerySet(LexicalQuerySet):
@@ -376,8 +380,7 @@ class EmbeddingQuerySet(PassageQuerySet):
 
     def measured(self, vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> list[Near]:
         """Those of these passages that the space holds, in no order."""
-        found = self.filter(space_id=space.pk, chunk_id__in=list(chunk_ids))
-        return found.order_by().annotate(distance=distance_in(space, vector)).rows()
+        return vector_scan.scored(answers(vector_scan.measuring(vector, space, chunk_ids))[0])
 
     def token_vectors(self, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> dict[int, bytes]:
         """The packed vectors of the passages' tokens (``embedding.tokens``), where there are any."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,10 +24,14 @@ from documents.embedding import weights
 from documents.embedding.base import ModelCard
 from documents.exceptions import DocumentError, EmbeddingUnavailable
 from documents.models import Chunk, Embedding, EmbeddingSpace
+from documents.statements import Rows, Statement, of
 
 logger = logging.getLogger(__name__)
 
 State = EmbeddingSpace.State
+
+#: As a row brings them.
+SPACE_FIELDS = tuple(field.attname for field in EmbeddingSpace._meta.concrete_fields)
 
 HNSW_M = 16
 #: With 64 the graph over clustered vectors found .89 of the nearest ten, with 200 .99.
@@ -77,6 +81,17 @@ def active_space() -> EmbeddingSpace | None:
 
 def serving_space() -> EmbeddingSpace | None:
     return EmbeddingSpace.objects.filter(state=State.ACTIVE).first()
+
+
+@cache
+def serving_statement() -> Statement:
+    """What ``active_space_in`` reads: for who asks the database for more at the same time."""
+    return of(EmbeddingSpace.objects.filter(state=State.ACTIVE).values_list(*SPACE_FIELDS))
+
+
+def active_space_in(rows: Rows) -> EmbeddingSpace | None:
+    serving = EmbeddingSpace.from_db("default", SPACE_FIELDS, rows[0]) if rows else None
+    return _instead.get() or serving
 
 
 @contextmanager

@@ -30,7 +30,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from pgvector import HalfVector
 
-from documents.scope import GRAPH_COST, Condition, Scope
+from documents.scope import GRAPH_COST, Condition, Scope, few
+from documents.statements import Statement, answers, key_list
 
 if TYPE_CHECKING:
     from documents.models import EmbeddingSpace
@@ -54,6 +55,8 @@ GRAPH = """SELECT chunk_id, vector::halfvec({dimensions}) <=> %s::halfvec({dimen
 MEASURED = """SELECT chunk_id, (vector::halfvec({dimensions}) <=> %s::halfvec({dimensions})) + 0.0
         AS distance, document_id FROM documents_embedding e WHERE space_id = {space} AND {condition}
     ORDER BY distance LIMIT %s"""
+PLACED = """SELECT chunk_id, vector::halfvec({dimensions}) <=> %s::halfvec({dimensions}), document_id
+    FROM documents_embedding WHERE space_id = {space} AND chunk_id = ANY (%s)"""
 #: The document of each row is looked up by its key.
 OF_A_DOCUMENT = "(SELECT true FROM ({documents}) meant(id) WHERE meant.id = e.document_id)"
 #: Few documents: by the index on them, whatever the planner believes their number to be. Many: a join.
@@ -72,12 +75,24 @@ class Near(NamedTuple):
 def nearest(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
     """The ``k`` passages of ``scope`` nearest to ``vector`` by cosine, or all where it has fewer."""
     try:
+        if scope.named is not None and (rows := of_named(scope, vector, space, k)) is not None:
+            return rows
         if scope.extent(k).is_small(k):
             return measured(scope, vector, space, k, small=True)
         found = near(scope, vector, space, k)
         return found if len(found) == k else far(scope, vector, space, k, len(found))
     except EmptyResultSet:
         return []
+
+
+def of_named(scope: Scope, vector: Any, space: EmbeddingSpace, k: int) -> list[Near] | None:
+    """Those of a few documents that are named, in one message; None where they hold too much for that."""
+    condition, counting = scope.condition(OF_FEW_DOCUMENTS), scope.counting()
+    most = few(k, scope.among or 0)
+    sql = shaped(MEASURED, Condition(f"{condition.sql} AND ({counting.sql}) <= %s", ()), space)
+    given = [literal(vector), *condition.parameters, *counting.parameters, most, k]
+    counted, rows = answers(counting, Statement(sql, given))
+    return scored(rows) if counted[0][0] <= most else None
 
 
 def exact(scope: Scope, vector: Any, *, space: EmbeddingSpace, k: int) -> list[Near]:
@@ -121,7 +136,7 @@ def through_graph(
     with connection.cursor() as cursor:
         cursor.execute(
             SETTINGS + shaped(GRAPH, condition, space),
-            [*settings, HalfVector(vector).to_text(), *condition.parameters, k],
+            [*settings, literal(vector), *condition.parameters, k],
         )
         cursor.nextset()
         return scored(cursor.fetchall())
@@ -131,15 +146,26 @@ def measured(scope: Scope, vector: Any, space: EmbeddingSpace, k: int, *, small:
     """Every allowed row. ``small``: those of few documents, by the index on them."""
     condition = scope.condition(OF_FEW_DOCUMENTS if small else OF_MANY_DOCUMENTS)
     with connection.cursor() as cursor:
-        cursor.execute(
-            shaped(MEASURED, condition, space), [HalfVector(vector).to_text(), *condition.parameters, k]
-        )
+        cursor.execute(shaped(MEASURED, condition, space), [literal(vector), *condition.parameters, k])
         return scored(cursor.fetchall())
 
 
 def shaped(statement: str, condition: Condition, space: EmbeddingSpace) -> str:
     """Space and length are literals: they name the partial index."""
     return statement.format(dimensions=int(space.dimensions), space=int(space.pk), condition=condition.sql)
+
+
+def measuring(vector: Any, space: EmbeddingSpace, chunk_ids: Iterable[int]) -> Statement:
+    """Those of these passages that the space holds, in no order: rows as ``scored`` reads them."""
+    return Statement(
+        PLACED.format(dimensions=int(space.dimensions), space=int(space.pk)),
+        (literal(vector), key_list(chunk_ids)),
+    )
+
+
+def literal(vector: Any) -> str:
+    """A vector as Postgres reads it. A search asks with one several times, so it may be text already."""
+    return vector if isinstance(vector, str) else str(HalfVector(vector).to_text())
 
 
 def scored(rows: Iterable[tuple[int, float, UUID]]) -> list[Near]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Subquery
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
@@ -31,6 +32,7 @@ from redis.exceptions import RedisError
 from documents import lexical
 from documents.models import Collection, EmbeddingSpace
 from documents.spaces import is_comparing
+from documents.statements import answers, seen_by
 from search.metrics import cache_total
 from search.types import Filters, SearchRequest
 from search.words import clean
@@ -67,12 +69,23 @@ _paused_until = 0.0
 
 def corpus_of(user: User, filters: Filters) -> Corpus:
     """What a search of ``user`` looks through and what ranks it, as it is now: one statement."""
-    allowed = Collection.objects.visible_to(user)
     if filters.collections:
-        allowed = allowed.filter(slug__in=filters.collections)
+        rows = versions(user).filter(slug__in=filters.collections)
+        return tuple(rows)
+    try:
+        (found,) = answers(seen_by(user, versions))
+    except EmptyResultSet:
+        return ()
+    return tuple(
+        (pk, version, json.loads(tuned) if tuned else None, space) for pk, version, tuned, space in found
+    )
+
+
+def versions(user: User) -> Any:
+    allowed = Collection.objects.visible_to(user)
     serving = EmbeddingSpace.objects.filter(state=EmbeddingSpace.State.ACTIVE).values("pk")[:1]
     rows = allowed.order_by("pk").annotate(space=Subquery(serving))
-    return tuple(rows.values_list("pk", "corpus_version", "tuning__parameters", "space"))
+    return rows.values_list("pk", "corpus_version", "tuning__parameters", "space")
 
 
 def results_key(request: SearchRequest, user: User) -> str | None:

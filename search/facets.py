@@ -11,12 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from documents import lexical
 from documents.facets import FACETS, FacetValue
 from documents.models import Chunk, Document
 from search.browsing import asks_for_documents, documents_of
 from search.metrics import Stopwatch
-from search.retrieval import ask, nearest, scope_of
+from search.retrieval import ask, nearest, scope_of, settled
 from search.types import Asked, Filters, SearchRequest
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def facets_of(request: SearchRequest, user: User) -> Facets:
 
     The legs are asked once, and once more for each facet whose own filter is set.
     """
-    asked = ask(request, Stopwatch())
+    asked = settled(ask(request, user, Stopwatch()))
     bases: dict[Filters, DocumentQuerySet] = {}
     counts: Facets = {}
     for name, unset in OWN.items():
@@ -62,11 +61,11 @@ def matching(asked: Asked, filters: Filters, user: User) -> DocumentQuerySet:
 
 def candidates(asked: Asked, filters: Filters, user: User) -> set[int]:
     """The passages of the legs that the mode asks for."""
-    mode, query, backend = asked.request.mode, asked.query, lexical.backend()
-    scope = scope_of(filters, user)
+    mode, query, backend = asked.request.mode, asked.query, asked.backend
+    scope = asked.scope if filters == query.filters else scope_of(filters, user)
     found: set[int] = set()
     if mode != "keyword":
-        found.update(near.chunk_id for near in nearest(asked, scope, backend))
+        found.update(near.chunk_id for near in nearest(asked, scope))
     if mode != "vector" or "vector" in asked.degraded:
         allowed = Chunk.objects.within(scope).saying(query.phrases, query.without)
         found.update(pk for pk, _ in allowed.lexical(query.terms, WORDED, backend))

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from documents.models import Collection
-from documents.querysets import snapshot
+from documents.statements import snapshot
 from search import fusion
 from search.evaluation import once, read_questions
 from search.golden import located, questions_of
@@ -96,7 +96,7 @@ def gathered(questions: Sequence[Question], collection: Collection, report: Repo
     for done, question in enumerate(questions, 1):
         request = SearchRequest(question.text, filters=Filters(collections=(collection.slug,)))
         with snapshot():
-            legs = retrieve(ask(request, Stopwatch()), collection.owner, Stopwatch())
+            legs = retrieve(ask(request, collection.owner, Stopwatch()), collection.owner, Stopwatch())
         cases.append(Case(question, legs, located(each.chunk_id for each in fusion.fuse(legs))))
         if report:
             report(done, len(questions))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import EmptyResultSet
+
 from documents.models import Chunk
-from documents.querysets import snapshot
 from documents.spaces import serving_model
+from documents.statements import Statement, answers, key_list, seen_by, snapshot
 from search import abstention, receipts
 from search.caching import looked_up, results_key, store
 from search.diversity import diverse
@@ -23,14 +26,14 @@ from search.generation.registry import get_fallback, get_generator
 from search.highlights import highlights
 from search.metrics import Stopwatch, rerank_skipped_total, searches_total
 from search.models import Tuning
-from search.query import understood
+from search.query import read
 from search.reading import joined
 from search.recent import remember
 from search.reranking.base import Reranker
 from search.reranking.files import RerankerUnavailable
 from search.reranking.registry import reranker_for, reranker_name
 from search.results import marked, packed, ranked_of, unpacked
-from search.retrieval import ask, retrieve
+from search.retrieval import ask, retrieve, settled
 from search.rewriting import standalone
 from search.sheet import Sheet
 from search.spelling import suggestion
@@ -51,7 +54,7 @@ from search.types import (
     Step,
     Turn,
 )
-from search.words import clean, content_words, stem, stems
+from search.words import among, clean, content_words, stem
 
 if TYPE_CHECKING:
     from documents.querysets import User
@@ -67,6 +70,7 @@ SHOWN = (
     *("document_id", "document__title", "ordinal", "heading", "text", "start", "end", "page_start"),
     *("page_end", "content_hash", "boxes"),
 )
+AMONG = ' AND "documents_chunk"."id" = ANY (%s)'
 #: So many times the results are fetched, for others to take the place of a document's surplus.
 SPREAD = 3
 #: So long a search waits for another process that is just finding the same.
@@ -120,7 +124,7 @@ def found_now(request: SearchRequest, user: User, watch: Stopwatch | None = None
 def suggested(result: SearchResult, user: User, watch: Stopwatch) -> SearchResult:
     request = result.request
     with watch.stage("spelling"):
-        query = understood(request.query, request.filters)
+        query = read(request.query, request.filters)
         return replace(result, suggestion=suggestion(query, user, raw=request.query))
 
 
@@ -140,10 +144,12 @@ def found_before(
 
 def is_poor(result: SearchResult) -> bool:
     """Whether a word of the query is in none of the results: it may be misspelt."""
-    held = {
-        word for hit in result.hits for word in stems(" ".join((hit.document_title, *hit.heading, hit.text)))
-    }
-    return not {stem(word) for word in content_words(result.request.query)} <= held
+    missing = {stem(word) for word in content_words(result.request.query)}
+    for hit in result.hits:
+        if not missing:
+            break
+        missing -= among(" ".join((hit.document_title, *hit.heading, hit.text)), missing)
+    return bool(missing)
 
 
 def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
@@ -163,12 +169,13 @@ def found(request: SearchRequest, user: User, watch: Stopwatch) -> SearchResult:
 
 def staged(request: SearchRequest, user: User, watch: Stopwatch) -> Stages:
     """The whole way of a search, with all that its stages saw."""
-    asked = ask(request, watch)
-    reranker = reranker_for(asked)
+    asked = ask(request, user, watch)
     spread = SPREAD if request.per_document else 1
-    wanted = max(request.limit * spread, reranker.depth if reranker else 0)
     with snapshot():
         legs = retrieve(asked, user, watch)
+        asked = settled(asked)
+        reranker = reranker_for(asked)
+        wanted = max(request.limit * spread, reranker.depth if reranker else 0)
         with watch.stage("fusion"):
             ranked = fuse(legs, weights_for(request.mode, asked.query.filters))
         with watch.stage("hydrate"):
@@ -187,28 +194,38 @@ def weights_for(mode: Mode, filters: Filters) -> Weights:
 
 def hydrated(ranked: Sequence[Ranked], user: User) -> list[Hit]:
     """The passages of ``ranked`` in that order."""
-    rows = Chunk.objects.visible_to(user).select_related("document").only(*SHOWN)
-    chunks = rows.in_bulk([entry.chunk_id for entry in ranked])
-    return [hit(chunks[entry.chunk_id], entry) for entry in ranked if entry.chunk_id in chunks]
+    try:
+        statement = seen_by(user, passages_shown)
+    except EmptyResultSet:
+        return []
+    keys = key_list(entry.chunk_id for entry in ranked)
+    (rows,) = answers(Statement(statement.sql + AMONG, (*statement.parameters, keys)))
+    passages = {pk: row for pk, *row in rows}
+    return [hit(passages[entry.chunk_id], entry) for entry in ranked if entry.chunk_id in passages]
 
 
-def hit(chunk: Chunk, entry: Ranked) -> Hit:
+def passages_shown(user: User) -> Any:
+    return Chunk.objects.visible_to(user).order_by().values_list("pk", *SHOWN)
+
+
+def hit(row: Sequence[Any], entry: Ranked) -> Hit:
+    document, title, ordinal, heading, text, start, end, page, page_end, content_hash, boxes = row
     return Hit(
         rank=0,
         score=entry.score,
-        chunk_id=chunk.pk,
-        document_id=chunk.document_id,
-        document_title=chunk.document.title,
-        page=chunk.page_start,
-        page_end=chunk.page_end,
-        heading=tuple(chunk.heading),
-        text=chunk.text,
-        start=chunk.start,
-        end=chunk.end,
-        content_hash=chunk.content_hash,
-        boxes=tuple(tuple(box) for box in chunk.boxes),
+        chunk_id=entry.chunk_id,
+        document_id=document,
+        document_title=title,
+        page=page,
+        page_end=page_end,
+        heading=tuple(heading),
+        text=text,
+        start=start,
+        end=end,
+        content_hash=content_hash,
+        boxes=tuple(tuple(box) for box in json.loads(boxes)),
         matched=entry.ranks,
-        ordinal=chunk.ordinal,
+        ordinal=ordinal,
     )
 
 

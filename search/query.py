@@ -139,17 +139,22 @@ def understood(raw: str, filters: Filters) -> Query:
 
     Raises ``BadRequest`` with a sentence for whoever wrote it.
     """
+    query = read(raw, filters)
+    return replace(query, terms=tuple(lexical.terms_of(query.text))) if query.text else query
+
+
+def read(raw: str, filters: Filters) -> Query:
+    """The same without its terms: those the database knows."""
     written = clean(raw)
     reading = Reading()
     text = clean(ASKED.sub(reading.words_of, written))
     if reading.is_pasted:
-        return Query(written, tuple(lexical.terms_of(written)), filters=filters)
+        return Query(written, filters=filters)
     return Query(
         text,
-        tuple(lexical.terms_of(text)) if text else (),
-        tuple(reading.phrases),
-        tuple(reading.without),
-        reading.merged(filters),
+        phrases=tuple(reading.phrases),
+        without=tuple(reading.without),
+        filters=reading.merged(filters),
     )
 
 

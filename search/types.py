@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from documents.filters import DocumentFilters
+from documents.scope import NOWHERE
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from documents.embedding.queries import QueryEncoding
+    from documents.lexical import Backend
     from documents.models import EmbeddingSpace
+    from documents.scope import Scope
 
 Mode = Literal["hybrid", "vector", "keyword"]
 Rerank = Literal["auto", "on", "off"]
@@ -62,12 +67,17 @@ class Asked:
     """A request that was understood and, where a model is wanted and there is one, embedded.
 
     ``space`` is read once: whatever space serves by the end, a search stays in the one it began in.
+    ``vector`` is ``encoding``'s as Postgres reads it; both are None and empty until they are ``settled``.
     """
 
     request: SearchRequest
     query: Query
+    scope: Scope = NOWHERE
+    backend: Backend = "tsvector"
     space: EmbeddingSpace | None = None
     encoding: QueryEncoding | None = None
+    vector: str = ""
+    begun: Future[tuple[QueryEncoding, str] | None] | None = None
     degraded: tuple[str, ...] = ()
 
 

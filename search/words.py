@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 
 MAX_WORDS = 1000
@@ -56,6 +56,40 @@ def stems(text: str) -> set[str]:
     return {stem(word) for word in words(text)}
 
 
+def among(text: str, sought: Set[str]) -> set[str]:
+    """Those of the stems ``sought`` that ``text`` holds."""
+    return {stem(match.group()) for match in candidates(text, frozenset(sought))} & sought
+
+
+def candidates(text: str, sought: frozenset[str]) -> Iterator[re.Match[str]]:
+    """The words of ``text`` that may have one of these stems, folded; all others are passed over.
+
+    A stem is how its word begins, up to an apostrophe. To look for a few beginnings takes a third of the time
+    of looking at each word.
+    """
+    folded, begins = text.casefold(), {each.partition("'")[0] for each in sought}
+    if "" in begins or len(folded) != len(text):  # a letter that is folded to two moves all that follow
+        yield from WORD.finditer(text)
+        return
+    for at in sorted({at for begin in begins for at in occurrences(folded, begin)}):
+        if begins_word(folded, at) and (match := WORD.match(folded, at)):
+            yield match
+
+
+def occurrences(text: str, part: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+def begins_word(text: str, at: int) -> bool:
+    """Whether ``WORD`` would begin here."""
+    if at and text[at - 1] in "'’":
+        at -= 1
+    return at == 0 or not (text[at - 1].isalnum() or text[at - 1] == "_")
+
+
 def content_words(text: str) -> list[str]:
     """The words that carry meaning, each once, in their order."""
     found = [word for word in words(text) if word.casefold() not in STOP_WORDS]
@@ -76,7 +110,7 @@ def is_name(word: str, *, first: bool) -> bool:
 
 def positions(text: str, wanted: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Where words of the same stem as ``wanted`` stand in ``text``."""
-    sought = {stem(word) for word in wanted}
-    for match in WORD.finditer(text):
+    sought = frozenset(stem(word) for word in wanted)
+    for match in candidates(text, sought):
         if stem(match.group()) in sought:
-            yield match.start(), match.end()
+            yield match.span()

@@ -40,11 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _clean_cache() -> Iterator[None]:
     from django.core.cache import cache
 
-    from documents import lexical
+    from documents import lexical, scope
 
     yield
     cache.clear()
     lexical.forget_languages()
+    scope.forget_estimates()
 
 
 @pytest.fixture(autouse=True, scope="session")

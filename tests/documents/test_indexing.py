@@ -21,8 +21,8 @@ from documents.exceptions import EmbeddingUnavailable, PoisonedFile, UnreadableD
 from documents.integrity import check_integrity
 from documents.models import Collection, Document, Embedding, EmbeddingSpace, Status
 from documents.quality import Quality
-from documents.querysets import snapshot
 from documents.spaces import active_space, ensure_active_space, index_name
+from documents.statements import snapshot
 from tests.documents.parsing.pdf_factory import make_pdf
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from documents import vector_scan
 from documents.filters import DocumentFilters
 from documents.models import Chunk, Collection, Document, Embedding, EmbeddingSpace
 from documents.recall import recall_at_10, stored_vectors
-from documents.scope import TOTALS, Extent, Scope
+from documents.scope import TOTALS, Extent, Scope, forget_estimates
 from documents.services import collection_create
 from documents.spaces import active_space, ensure_active_space
 from tests.passages import add_passages
@@ -120,6 +120,8 @@ def test_a_scope_is_counted_unless_it_is_surely_large(
         cursor.execute(TOTALS)
         assert cursor.fetchone()[0] == DOCUMENTS
     monkeypatch.setattr("documents.scope.TOTALS", f"SELECT {DOCUMENTS}, 1000000")
+    assert Scope(every).extent(10) == Extent(DOCUMENTS * PER_DOCUMENT, 0), "kept for a moment"
+    forget_estimates()
     assert Scope(every).extent(10) == Extent(1_000_000, 1_000_000, counted=False)
     assert Scope(every).extent(10).share == 1
     assert Scope((collection.pk,), narrowed).extent(10) == Extent(2 * PER_DOCUMENT, 1_000_000)
