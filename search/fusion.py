@@ -135,8 +135,8 @@ def ranks_of(legs: Lists) -> dict[int, dict[str, int]]:
 
 def ordered(scores: Mapping[int, float], ranks: Mapping[int, dict[str, int]]) -> list[Ranked]:
     """Best first; equal scores by the best rank in any leg, then by age, so that order is stable."""
-    best = sorted(scores, key=lambda pk: (-scores[pk], first(ranks[pk].values()), pk))
-    return [Ranked(pk, round(scores[pk], 6), ranks[pk]) for pk in best]
+    best = sorted((-score, first(ranks[pk].values()), pk) for pk, score in scores.items())
+    return [Ranked(pk, round(scores[pk], 6), ranks[pk]) for _, _, pk in best]
 
 
 def first(ranks: Iterable[int]) -> int:
