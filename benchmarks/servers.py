@@ -1,10 +1,12 @@
 """``python -m benchmarks.servers``: uvicorn against granian, the same application, the same minutes.
 
-Asked by ``ab`` (Debian: apache2-utils) at 100 at once, with connections kept and without, in rounds that
-take turns. ``ab`` speaks HTTP/1.0. ``small`` is bare ASGI with the JSON of a search; ``live`` is the portal's
-``/healthz/live``, on the servers that the settings name. Then each is told to renew its processes (SIGHUP)
-under requests and an open stream. granian has to be installed (``pip install granian``; the portal does not
-need it). Writes ``benchmarks/results/servers.json`` and prints Markdown.
+Asked at 100 at once, in rounds that take turns: by ``ab`` (Debian: apache2-utils), by ``ab -k``, and by a
+client of our own that keeps its connections. ``ab`` speaks HTTP/1.0, and uvicorn keeps no connection of that
+version, whatever ``-k`` asks for: ``kept`` counts them, and only our client (HTTP/1.1) compares kept ones.
+``small`` is bare ASGI with the JSON of a search; ``live`` is the portal's ``/healthz/live``, on the servers
+that the settings name. Then each is told to renew its processes (SIGHUP) under requests and an open stream.
+granian has to be installed (``pip install granian``; the portal does not need it). Writes
+``benchmarks/results/servers.json`` and prints Markdown.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.machine import describe
 from benchmarks.start import free_port
@@ -68,7 +71,7 @@ class Case:
     server: str
     application: str
     processes: int
-    kept: bool
+    client: str
 
 
 def main() -> None:
@@ -84,9 +87,9 @@ def main() -> None:
             for processes in (1, 2):
                 for server in SERVERS:
                     with running(server, application, processes) as (address, _):
-                        for kept in (True, False):
-                            case = Case(server, application, processes, kept)
-                            found.setdefault(case, []).append(asked(address, options.requests, kept))
+                        for client, ask in CLIENTS.items():
+                            case = Case(server, application, processes, client)
+                            found.setdefault(case, []).append(ask(address, options.requests))
     rows = [{**vars(case), **summary(figures)} for case, figures in found.items()]
     renewals = {server: renewed(server) for server in SERVERS}
     report = {"machine": describe(), "rounds": options.rounds, "requests": options.requests}
@@ -164,8 +167,8 @@ def read(address: str) -> str:
         return type(error).__name__
 
 
-def asked(address: str, requests: int, kept: bool) -> dict[str, float]:
-    command = ["ab", "-q", *(["-k"] if kept else []), "-c", str(AT_ONCE), "-n", str(requests), address]
+def by_ab(address: str, requests: int, *flags: str) -> dict[str, float]:
+    command = ["ab", "-q", *flags, "-c", str(AT_ONCE), "-n", str(requests), address]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return {
         "per_second": number(r"Requests per second:\s+([\d.]+)", done.stdout),
@@ -173,7 +176,56 @@ def asked(address: str, requests: int, kept: bool) -> dict[str, float]:
         "p99_ms": number(r"\s99%\s+(\d+)", done.stdout),
         "failed": number(r"Failed requests:\s+(\d+)", done.stdout)
         + number(r"Non-2xx responses:\s+(\d+)", done.stdout),
+        "kept": number(r"Keep-Alive requests:\s+(\d+)", done.stdout),
     }
+
+
+def by_kept_connections(address: str, requests: int) -> dict[str, float]:
+    """HTTP/1.1, each connection for many requests. It reads no more of an answer than its length."""
+    import uvloop
+
+    parts = urlsplit(address)
+    assert parts.hostname
+    assert parts.port
+    taken: list[float] = []
+    begun = time.perf_counter()
+    each = requests // AT_ONCE
+
+    async def ask_all() -> None:
+        asking = (ask(parts.hostname or "", parts.port or 0, parts.path, each, taken) for _ in range(AT_ONCE))
+        await asyncio.gather(*asking)
+
+    uvloop.run(ask_all())
+    taken.sort()
+    return {
+        "per_second": len(taken) / (time.perf_counter() - begun),
+        "p50_ms": taken[len(taken) // 2] * 1000,
+        "p99_ms": taken[int(len(taken) * 0.99)] * 1000,
+        "failed": each * AT_ONCE - len(taken),
+        "kept": len(taken),
+    }
+
+
+async def ask(host: str, port: int, path: str, times: int, taken: list[float]) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    for _ in range(times):
+        begun = time.perf_counter()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert head.startswith(b"HTTP/1.1 200")
+        assert length
+        await reader.readexactly(int(length[1]))
+        taken.append(time.perf_counter() - begun)
+    writer.close()
+
+
+CLIENTS = {
+    "ab": by_ab,
+    "ab -k": lambda address, requests: by_ab(address, requests, "-k"),
+    "HTTP/1.1, kept": by_kept_connections,
+}
 
 
 def number(pattern: str, text: str) -> float:
@@ -190,14 +242,13 @@ def summary(figures: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| application | processes | connections | server | requests/s (least–most) | p50 | p99 | failed |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for row in sorted(rows, key=lambda row: (row["application"], row["processes"], row["kept"])):
-        connections = "kept" if row["kept"] else "new"
+    yield "| application | processes | client | server | requests/s (range) | kept | p50 | p99 | failed |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in sorted(rows, key=lambda row: (row["application"], row["processes"], row["client"])):
         rates = f"{row['per_second']:.0f} ({row['least']:.0f}–{row['most']:.0f})"
         yield (
-            f"| {row['application']} | {row['processes']} | {connections} | {row['server']} | {rates} | "
-            f"{row['p50_ms']:.0f} ms | {row['p99_ms']:.0f} ms | {row['failed']:.0f} |"
+            f"| {row['application']} | {row['processes']} | {row['client']} | {row['server']} | {rates} | "
+            f"{row['kept']:.0f} | {row['p50_ms']:.0f} ms | {row['p99_ms']:.0f} ms | {row['failed']:.0f} |"
         )
 
 

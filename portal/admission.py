@@ -43,9 +43,9 @@ from search.aside import step_aside
 
 #: Connections of a process that are not for requests, but for answers and sockets. The others are places.
 KEPT_BACK = 2
-#: Requests that wait for a place, and how long. More than a person waits would be served to nobody.
+#: Requests that wait for a place, and how long: a hundred searches at once on a slow machine are to fit.
 WAITING = 256
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 #: Streams, downloads and waits for answers; sockets; files that are being received.
 LONG = 512
 SOCKETS = 512
