@@ -24,8 +24,7 @@ from typing import Any
 from benchmarks.figures import RESULTS, Figure, measured, write
 from benchmarks.grown import index_megabytes
 from benchmarks.ingest import say
-from benchmarks.portal import ROOT
-from benchmarks.start import wait_until_idle
+from benchmarks.portal import ROOT, STOP_SECONDS, wait_for
 
 SIZES = (1_000, 10_000, 100_000)
 MILLION = 1_000_000
@@ -81,7 +80,7 @@ def measured_at(size: int, data: Path, *, reuse: bool) -> Point:
     try:
         told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     finally:
-        wait_until_idle(folder)
+        wait_for(lambda: not (folder / "postgres" / "postmaster.pid").exists(), STOP_SECONDS)
     point: Point = json.loads(told.stdout.splitlines()[-1])
     return point
 

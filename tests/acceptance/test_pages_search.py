@@ -130,6 +130,7 @@ def test_search_without_javascript(portal: Portal, quarries: None, browser: Any)
     page.goto(f"{portal.address}/search/")
     page.fill(FIELD, "slate quarry")
     page.press(FIELD, "Enter")
+    page.wait_for_selector(HIT)
     assert page.locator(HIT).count() == 10
     page.locator("[data-testid=facets] a", has_text="Text").first.click()
     page.locator("[data-testid=chips]").wait_for()
