@@ -6,10 +6,10 @@ sentence-transformers as it comes, at the best of its batch sizes. ``ready-made`
 ``prepared`` what ``make models`` makes for this processor; it is made for the run where it is missing.
 
 nDCG@10 is that of the vectors alone, by an exact scan in numpy; *gathered*: with questions encoded a few at a
-time, as those of several threads are. Each set takes ``--questions`` of its
-questions, drawn by a fixed seed, and ``--passages`` passages: those of a file or page that answers a drawn
-question first, then others, drawn too. Fewer passages are easier, for both engines alike: figures of a
-whole folder are those of ``benchmarks.evaluation``.
+time, as those of several threads are. Each set takes ``--questions`` of its questions, drawn by a fixed seed,
+and ``--passages`` passages: those of a file or page that answers a drawn question first, then others, drawn
+too, of as many files as that takes. Fewer passages are easier, for both engines alike: figures of a whole
+folder are those of ``benchmarks.evaluation``.
 
 Writes ``benchmarks/results/embedding.json`` and prints Markdown.
 """
@@ -76,7 +76,8 @@ class Set:
     questions: tuple[Question, ...]
     places: tuple[Place, ...]
     of_questions: int
-    of_places: int
+    files: int
+    of_files: int
 
 
 # --- What is embedded -----------------------------------------------------------------------
@@ -85,13 +86,23 @@ class Set:
 def read_set(name: str, most_questions: int, most_places: int) -> Set:
     asked = [each for each in parsed((DATA / name / "questions.jsonl").read_bytes()) if each.relevant]
     drawn = random.Random(SEED).sample(asked, min(most_questions, len(asked)))
-    places = [place for file in files_of(name) for place in places_of(file)]
+    files, places = files_of(name, drawn), list[Place]()
+    wanted = {document for each in drawn for document in each.documents}
+    for read, file in enumerate(files, 1):
+        places += places_of(file)
+        if read >= len(wanted) and len(places) >= most_places:
+            break
     chosen = chosen_places(places, drawn, most_places)
-    return Set(name, tuple(drawn), tuple(chosen), len(asked), len(places))
+    return Set(name, tuple(drawn), tuple(chosen), len(asked), read, len(files))
 
 
-def files_of(name: str) -> list[Path]:
-    return sorted(file for file in (DATA / name / "corpus").iterdir() if file.suffix in SUFFIXES)
+def files_of(name: str, asked: Sequence[Question]) -> list[Path]:
+    """Those that answer first, then the others, shuffled."""
+    wanted = {document for each in asked for document in each.documents}
+    files = sorted(file for file in (DATA / name / "corpus").iterdir() if file.suffix in SUFFIXES)
+    others = [file for file in files if file.name not in wanted]
+    random.Random(SEED).shuffle(others)
+    return [file for file in files if file.name in wanted] + others
 
 
 def places_of(file: Path) -> list[Place]:
@@ -219,7 +230,8 @@ def quality(found: Mapping[str, Embed], each: Set) -> dict[str, Any]:
         "questions": len(each.questions),
         "of_questions": each.of_questions,
         "passages": len(each.places),
-        "of_passages": each.of_places,
+        "files": each.files,
+        "of_files": each.of_files,
         YARDSTICK: mean(exact.alone),
         **{
             name: {
@@ -304,7 +316,7 @@ def table(result: Mapping[str, Any]) -> str:
     lines += ["", "| nDCG@10 of vectors alone | questions, passages | engine | value | share | gathered |"]
     lines.append("|---|---|---|---|---|---|")
     for name, row in result["ndcg"].items():
-        size = f"{row['questions']} of {row['of_questions']}, {row['passages']} of {row['of_passages']}"
+        size = f"{row['questions']} of {row['of_questions']}, {row['passages']} of {row['files']} files"
         lines.append(f"| {name} | {size} | {YARDSTICK} | {row[YARDSTICK]} | | |")
         for engine in (each for each in row if isinstance(row[each], dict)):
             figures = (row[engine][name] for name in ("ndcg@10", "share", "share_gathered"))
