@@ -36,7 +36,7 @@ class OnnxSession:
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         # The arena keeps the largest batch's memory for ever; without it a worker stays small.
         options.enable_cpu_mem_arena = False
-        # Laid out in advance, what a batch of long passages needs stands all at once: 480 MB instead of 350.
+        # Laid out in advance, what a batch of long passages needs stands all at once: 40 MB more.
         options.enable_mem_pattern = False
         # Threads that wait for the next run by spinning take the cores from numpy and Postgres, whose turn is
         # next: to encode a query took 19 ms (p95 41) on two cores, without spinning 9 (p95 14).

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from documents.models import Chunk, Collection, Document
 from search.numbering import Numbering
-from search.pipeline import SHOWN, hit
+from search.pipeline import hydrated
 from search.reading import joined
 from search.types import Hit, Quote, Ranked, Source
 
@@ -23,8 +23,8 @@ TEXT = "\n\n".join(
 def hits(collection: Collection, make_document: Callable[..., Document]) -> list[Hit]:
     """The passages of one page, in their order."""
     document = make_document(collection, TEXT, title="Birds")
-    rows = Chunk.objects.filter(document=document).order_by("ordinal").values_list("pk", *SHOWN)
-    found = [hit(row, Ranked(pk, 1.0, {})) for pk, *row in rows]
+    keys = Chunk.objects.filter(document=document).order_by("ordinal").values_list("pk", flat=True)
+    found = hydrated([Ranked(pk, 1.0, {}) for pk in keys], collection.owner)
     assert len(found) >= 4
     return found
 
@@ -53,8 +53,8 @@ def test_passages_of_two_documents_are_never_one(
     hits: list[Hit], collection: Collection, make_document: Callable[..., Document], alice: User
 ) -> None:
     other = make_document(collection, TEXT.replace("water", "sea"), title="Other")
-    chunk = Chunk.objects.filter(document=other).select_related("document").order_by("ordinal")[1]
-    assert len(joined([hits[0], hit(chunk, Ranked(chunk.pk, 1.0, {}))])) == 2
+    chunk = Chunk.objects.filter(document=other).order_by("ordinal")[1]
+    assert len(joined([hits[0], *hydrated([Ranked(chunk.pk, 1.0, {})], collection.owner)])) == 2
 
 
 def test_a_citation_names_the_passage_that_holds_its_words(hits: list[Hit]) -> None:
