@@ -26,12 +26,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Subquery
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
 
 from documents import lexical
 from documents.models import Collection, EmbeddingSpace
 from documents.spaces import is_comparing
+from documents.sparing import Spared
 from documents.statements import answers, seen_by
 from search.metrics import cache_total
 from search.types import Filters, SearchRequest
@@ -50,8 +49,6 @@ Corpus = tuple[tuple[int, int, Any, int | None], ...]
 PREFIX = "portal:kept"
 #: What is larger is not kept: a hundred results are 12 kB.
 MAX_BYTES = 64 * 1024
-#: So long nothing is sent to a Redis that did not answer.
-PAUSE_SECONDS = 5.0
 #: Who computes has so long before others do so too, should they find nothing; they look every so often.
 LEASE_SECONDS = 30
 LOOK_SECONDS = 0.02
@@ -61,7 +58,7 @@ DOOR_KEY = "_KEY"
 #: A lease is given up by whoever holds it, and by nobody else.
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
-_paused_until = 0.0
+redis_if_there = Spared(logger, "nothing is kept of results and answers")
 
 
 # --- Keys -----------------------------------------------------------------------------------
@@ -200,16 +197,7 @@ def awaited(kind: Kind, key: str, patience: float) -> JSON | None:
 
 def attempt(kind: Kind, call: Any) -> Any:
     """What Redis answers to ``call``; None when it is gone, which is said once in a while."""
-    global _paused_until
-    if time.monotonic() < _paused_until:
-        return None
-    try:
-        return call(get_redis_connection("default"))
-    except (RedisError, OSError) as error:
-        _paused_until = time.monotonic() + PAUSE_SECONDS
-        count(kind, "error")
-        logger.warning("nothing is kept of results and answers: %s", error)
-        return None
+    return redis_if_there.ask(call, lambda: count(kind, "error"))
 
 
 def count(kind: Kind, outcome: str) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
-
 from documents import metrics
+from documents.sparing import Spared
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +20,12 @@ Kind = Literal["query", "passage"]
 
 PREFIX = "portal:encoding"
 TTL_SECONDS = 24 * 60 * 60
-#: So long nothing is sent to a Redis that did not answer.
-PAUSE_SECONDS = 5.0
 #: From this share of its memory on Redis takes no more passages, of 3 kB each: the rest is for results.
 MOST_OF_MEMORY = 0.5
 #: Keys in one command.
 STEP = 1000
 
-_paused_until = 0.0
+redis_if_there = Spared(logger, "no encodings are kept")
 
 
 def key_of(kind: Kind, engine: str, revision: str, text_sha256: str) -> str:
@@ -44,7 +39,7 @@ def sha256(text: str) -> str:
 
 def fetch(kind: Kind, keys: Sequence[str]) -> list[bytes | None]:
     """What is kept under each key, asked for in one command."""
-    found: list[bytes | None] = attempt(lambda redis: redis.mget(keys)) or [None] * len(keys)
+    found: list[bytes | None] = redis_if_there.ask(lambda redis: redis.mget(keys)) or [None] * len(keys)
     hits = sum(each is not None for each in found)
     metrics.embedding_cache_total.labels(kind, "hit").inc(hits)
     metrics.embedding_cache_total.labels(kind, "miss").inc(len(keys) - hits)
@@ -53,7 +48,7 @@ def fetch(kind: Kind, keys: Sequence[str]) -> list[bytes | None]:
 
 def keep(kind: Kind, values: Mapping[str, bytes]) -> None:
     """For a day, or until Redis needs the room (volatile-lru). Passages may fill half of it."""
-    attempt(lambda redis: store(redis, kind, values))
+    redis_if_there.ask(lambda redis: store(redis, kind, values))
 
 
 def store(redis: Any, kind: Kind, values: Mapping[str, bytes]) -> None:
@@ -75,18 +70,9 @@ def forget(engines: Iterable[str], revisions: Iterable[str], texts_sha256: Seque
     """Drop passages, as of a document that was deleted."""
     spaces = [(engine, revision) for revision in revisions for engine in engines]
     keys = [key_of("passage", *space, digest) for space in spaces for digest in texts_sha256]
-    for start in range(0, len(keys), STEP):
-        attempt(lambda redis, start=start: redis.unlink(*keys[start : start + STEP]))
 
+    def drop(redis: Any) -> None:
+        for start in range(0, len(keys), STEP):
+            redis.unlink(*keys[start : start + STEP])
 
-def attempt(call: Any) -> Any:
-    """What Redis answers to ``call``; None when it is gone, which is said once in a while."""
-    global _paused_until
-    if time.monotonic() < _paused_until:
-        return None
-    try:
-        return call(get_redis_connection("default"))
-    except (RedisError, OSError) as error:
-        _paused_until = time.monotonic() + PAUSE_SECONDS
-        logger.warning("no encodings are kept: %s", error)
-        return None
+    redis_if_there.ask(drop)

@@ -12,7 +12,7 @@ from django_redis import get_redis_connection
 from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisGone
 
-from documents import indexing, services
+from documents import indexing, services, sparing
 from documents.embedding import kept, passages, queries, registry, weights
 from documents.embedding.base import Encoding
 from documents.models import Collection, Document, Embedding
@@ -26,7 +26,7 @@ REVISION = weights.PACKAGED_SHA256
 
 @pytest.fixture(autouse=True)
 def _asked_at_once(monkeypatch: Any) -> None:
-    monkeypatch.setattr(kept, "_paused_until", 0.0)
+    monkeypatch.setattr(kept.redis_if_there, "paused_until", 0.0)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_without_redis_all_is_computed_and_redis_is_left_alone_for_a_while(
         asked.append(name)
         raise error
 
-    monkeypatch.setattr(kept, "get_redis_connection", gone)
+    monkeypatch.setattr(sparing, "get_redis_connection", gone)
     model = registry.get_passage_embedder(MODEL)
     for _ in range(3):
         assert len(passages.encode_passages(REVISION, TEXTS, model.encode)) == 3

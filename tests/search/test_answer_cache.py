@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from prometheus_client import REGISTRY
 
+from documents import sparing
 from documents.integrity import check_integrity
 from documents.integrity.traces import traces_of
 from documents.models import Collection, Document
@@ -39,7 +40,7 @@ QUESTION = "Who founded the observatory at Lake Ormund?"
 
 @pytest.fixture(autouse=True)
 def _redis_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caching, "_paused_until", 0.0)
+    monkeypatch.setattr(caching.redis_if_there, "paused_until", 0.0)
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def counted(kind: str, outcome: str) -> float:
 
 
 def kept(kind: str = "answers") -> list[str]:
-    redis = caching.get_redis_connection("default")
+    redis = sparing.get_redis_connection("default")
     return [key.decode() for key in redis.keys(f"{caching.PREFIX}:{kind}:*")]
 
 
@@ -173,7 +174,7 @@ def test_who_asks_again_gets_a_fresh_answer_that_is_kept_instead(
     runner.start(row, alice, Filters(), ())
     assert "cached" not in answers.wait(row).settings
     assert model.asked == 2
-    redis = caching.get_redis_connection("default")
+    redis = sparing.get_redis_connection("default")
     assert json.loads(redis.get(kept()[0]))["row"] == str(row.pk)
 
 
@@ -277,7 +278,7 @@ def test_nothing_of_a_document_lies_in_redis(
         request.getfixturevalue("model")
     settings.SEMANTIC_CACHE_THRESHOLD = 0.9
     answered(alice)
-    redis = caching.get_redis_connection("default")
+    redis = sparing.get_redis_connection("default")
     values = str([redis.get(key) for key in kept()] + [redis.hgetall(key) for key in kept("semantic")])
     assert (len(kept()), len(kept("semantic"))) == (1, 1)
     for word in ("observatory", "Lindqvist", "Anders", "1923", "Ormund"):
@@ -317,7 +318,7 @@ def test_without_redis_every_answer_is_made(
     def gone(alias: str) -> Any:
         raise RedisGone
 
-    monkeypatch.setattr(caching, "get_redis_connection", gone)
+    monkeypatch.setattr(sparing, "get_redis_connection", gone)
     assert [answered(alice).state for _ in range(2)] == [Answer.State.DONE] * 2
     assert model.asked == 2
 
@@ -385,4 +386,4 @@ def test_only_so_many_questions_are_compared(
     answered(alice)
     answered(alice, "How many herons breed there?")
     (key,) = kept("semantic")
-    assert caching.get_redis_connection("default").hlen(key) == 1
+    assert sparing.get_redis_connection("default").hlen(key) == 1

@@ -25,7 +25,7 @@ QUESTION = "Who founded the observatory at Lake Ormund?"
 
 @pytest.fixture(autouse=True)
 def _nothing_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(caching, "_paused_until", 0.0)
+    monkeypatch.setattr(caching.redis_if_there, "paused_until", 0.0)
     monkeypatch.setattr(recent, "_paused_until", 0.0)
     recent.redis().delete(recent.KEY)
     yield
