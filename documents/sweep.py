@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -99,22 +98,22 @@ def enqueue_forgotten() -> int:
     return len(forgotten)
 
 
-def run_periodic() -> list[str]:
-    """Call what is due of the setting ``PERIODIC``: dotted path → seconds; which were called.
+def call_if_due(path: str, seconds: float) -> bool:
+    """Call ``path`` of the setting ``PERIODIC`` when its time has come; whether it was called.
 
-    One process at a time, whatever the number of workers. When something was called last is kept in Redis:
+    By one process at a time, whatever the number of workers. When something was called last is kept in Redis:
     without it nothing is due. What raises is logged, and called again when its time has come.
     """
-    with alone("documents.periodic") as first:
-        due = [path for path, seconds in settings.PERIODIC.items() if is_due(path, seconds)] if first else []
-        for path in due:
+    with alone(f"periodic:{path}") as first:
+        due = first and is_due(path, seconds)
+        if due:
             try:
                 import_string(path)()
-            except Exception:  # the others have nothing to do with it
+            except Exception:  # its time comes again
                 logger.exception("%s failed", path)
     return due
 
 
-def is_due(path: str, seconds: int) -> bool:
+def is_due(path: str, seconds: float) -> bool:
     """Whether ``path`` was not called within ``seconds``; from now on it was."""
     return bool(cache.add(f"periodic:{path}", 1, timeout=seconds))

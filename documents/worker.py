@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from documents import lexical, stored_files
 from documents.embedding import registry, warming
-from documents.sweep import HEARTBEAT_SECONDS, STALLED_SECONDS, run_periodic, sweep
+from documents.sweep import HEARTBEAT_SECONDS, STALLED_SECONDS, call_if_due, sweep
 from documents.tasks import QUEUE, connection_lost
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ async def work(*, concurrency: int, wait: bool, signals: bool = True) -> None:
     async with worker_app.open_async():
         if wait:
             warming.begin(registry.get_passage_embedder)
-        beside = [asyncio.create_task(keep_sweeping()), asyncio.create_task(keep_calling())]
+        works = [keep_sweeping(), *(keep_calling(path, due) for path, due in settings.PERIODIC.items())]
+        beside = [asyncio.create_task(each) for each in works]
         try:
             await worker_app.run_worker_async(
                 queues=[QUEUE],
@@ -64,10 +66,10 @@ async def keep_sweeping() -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def keep_calling() -> None:
-    """What is due of the setting ``PERIODIC``. Beside the sweep: an audit may take minutes."""
+async def keep_calling(path: str, seconds: float) -> None:
+    """One of the setting ``PERIODIC``. Each beside the others: an audit may take an hour."""
     while True:
-        await quietly(run_periodic)
+        await quietly(lambda: call_if_due(path, seconds))
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
 
 from documents import memory, metrics
 from documents.embedding.base import Encoding, ModelCard
@@ -33,7 +34,7 @@ class OnnxSession:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = settings.MODEL_THREADS
         # The arena keeps the largest batch's memory for ever; without it a worker stays small.
         options.enable_cpu_mem_arena = False
         # Laid out in advance, what a batch of long passages needs stands all at once: 40 MB more.

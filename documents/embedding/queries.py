@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 #: Queries in one call of the model: more save nothing, and the first of them waits longer.
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,32 +28,42 @@ def failing() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _periodic(settings: Any) -> None:
+def _nothing_called() -> None:
     CALLED.clear()
-    settings.PERIODIC = {f"{HERE}.failing": 3600, f"{HERE}.first": 3600}
 
 
-def test_each_is_called_once_in_its_time(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR, logger="documents.sweep"):
-        assert sweep.run_periodic() == [f"{HERE}.failing", f"{HERE}.first"]
-    assert CALLED == ["failing", "first"], "what raises does not keep the others from running"
-    assert f"{HERE}.failing failed" in caplog.text
-    assert sweep.run_periodic() == []
+def call(name: str) -> bool:
+    return sweep.call_if_due(f"{HERE}.{name}", 3600)
+
+
+def test_each_is_called_once_in_its_time() -> None:
+    assert call("first")
+    assert not call("first")
     cache.delete(f"periodic:{HERE}.first")
-    assert sweep.run_periodic() == [f"{HERE}.first"]
+    assert call("first")
+    assert CALLED == ["first", "first"]
+
+
+def test_what_raises_is_told_and_has_had_its_turn(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, logger="documents.sweep"):
+        assert call("failing")
+    assert f"{HERE}.failing failed" in caplog.text
+    assert not call("failing")
 
 
 def test_nothing_is_called_while_another_process_is_at_it() -> None:
+    name = f"periodic:{HERE}.first"
     with psycopg.connect(**other_session()) as other:
-        other.execute("SELECT pg_advisory_lock(hashtext('documents.periodic'))")
-        assert sweep.run_periodic() == []
-        other.execute("SELECT pg_advisory_unlock(hashtext('documents.periodic'))")
-    assert len(sweep.run_periodic()) == 2
+        other.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        assert not call("first")
+        assert call("failing"), "each has a lock of its own: one may take long"
+        other.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+    assert call("first")
 
 
 def test_without_redis_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
-    assert sweep.run_periodic() == []
+    assert not call("first")
 
 
 def other_session() -> dict[str, Any]:

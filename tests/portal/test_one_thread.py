@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 
 from portal import asgi, middleware
@@ -50,3 +52,28 @@ def test_middleware_and_view_share_a_thread(monkeypatch: pytest.MonkeyPatch) -> 
 def test_static_files_have_a_door_of_their_own() -> None:
     assert asgi.door_of("/static/icon.svg") is asgi.django_application
     assert asgi.door_of("/api/v1/search/") is asgi.door_of("/login/") is asgi.in_one_thread
+
+
+def test_what_does_not_stream_is_closed_before_it_is_sent() -> None:
+    """So that a slow client keeps no connection from anybody."""
+    order: list[str] = []
+
+    async def asked() -> None:
+        async def send(message: Any) -> None:
+            order.append(message["type"])
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        scope = {**SCOPE, "path": "/healthz/live", "raw_path": b"/healthz/live"}
+        await asgi.application(scope, receive, send)
+
+    def finished(**_: Any) -> None:
+        order.append("finished")
+
+    request_finished.connect(finished)
+    try:
+        asyncio.run(asked())
+    finally:
+        request_finished.disconnect(finished)
+    assert order == ["finished", "http.response.start", "http.response.body"]

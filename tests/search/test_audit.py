@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -159,6 +160,14 @@ def test_the_last_audit_is_among_the_metrics(space: EmbeddingSpace, alice: User)
     (family,) = audit.LastAudit().collect()
     found = {sample.labels["collection"]: sample.value for sample in family.samples}
     assert (family.name, found) == ("search_recall_at_10", {"research": 1.0, "": 1.0})
+
+
+def test_the_daily_audit_leaves_the_machine_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(audit, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=rests.append))
+    assert audit.resting(lambda *asked: 0.5, audit.REST)() == 0.5
+    assert rests == [18.0]
 
 
 def test_without_a_space_the_command_says_so(db: None) -> None:
