@@ -2,8 +2,9 @@
 
 A portal of its own with two web processes and the sample documents; ``ab -n 10000 -c 100`` on a search that
 was asked before, on ``/healthz/live``, and on ``benchmarks.bare_asgi``, which sends the very bytes of that
-search out of the same Redis by the same server. In turns, three rounds, medians; then with kept connections.
-ab runs on the same cores. Writes ``benchmarks/results/load.json``.
+search out of the same Redis by the same server; and on the same search of the same portal served by granian.
+In turns, three rounds, medians; then with kept connections. ab runs on the same cores. Writes
+``benchmarks/results/load.json``.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def carry_out(folder: Path, options: argparse.Namespace) -> dict[str, list[ab.Ru
     with running(folder, WEB_PROCESSES=str(WEB_PROCESSES)) as portal:
         with_samples(portal)
         targets = [*of_portal(portal)]
-        with bare(portal, body_of(targets[0])) as address:
-            targets.insert(1, Target("bare ASGI", address))
+        with bare(portal, body_of(targets[0])) as address, by_granian(portal, targets[0]) as other:
+            targets[1:1] = [Target("bare ASGI", address), other]
             return rounds(targets, options)
 
 
@@ -113,10 +114,30 @@ def bare(portal: Portal, body: bytes) -> Iterator[str]:
     port = free_port()
     own = {"BARE_KEY": BARE_KEY, "BARE_REDIS": portal.layout.redis_url}
     command = [sys.executable, "-m", "benchmarks.bare_asgi", str(port), str(WEB_PROCESSES)]
+    with beside(portal, command, own, f"http://127.0.0.1:{port}/") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def by_granian(portal: Portal, search: Target) -> Iterator[Target]:
+    """The portal once more, on another server, with the same Redis and Postgres."""
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "portal.asgi:application", "--interface", "asginl"]
+    command += ["--workers", str(WEB_PROCESSES), "--loop", "uvloop", "--http", "1", "--log-level", "warning"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--backpressure", "512"]
+    with tempfile.TemporaryDirectory(prefix="granian-metrics-") as metrics:
+        own = {"PROMETHEUS_MULTIPROC_DIR": metrics, "MODEL_THREADS": "1"}
+        with beside(portal, command, own, f"http://127.0.0.1:{port}/healthz/live"):
+            address = str(httpx.URL(search.address).copy_with(port=port))
+            yield Target("cached search by granian", address, search.headers)
+
+
+@contextlib.contextmanager
+def beside(portal: Portal, command: Sequence[str], own: dict[str, str], address: str) -> Iterator[str]:
+    """A server of the portal's surroundings, once it answers at ``address``."""
     process = subprocess.Popen(command, cwd=ROOT, env={**portal.environment, **own})
-    address = f"http://127.0.0.1:{port}/"
     try:
-        wait_for(lambda: answers(address), 30)
+        wait_for(lambda: answers(address), 60)
         yield address
     finally:
         process.terminate()
@@ -158,6 +179,7 @@ def figures(found: dict[str, list[ab.Run]], options: argparse.Namespace) -> list
         return measured(name, round(value, 3), note=note, **more)
 
     kept, bare_kept = middle["cached search, -k"], middle["bare ASGI, -k"]
+    other = middle["cached search by granian"].per_second
     return [
         taken("cached search", search.per_second, peer=peer),
         taken("cached search, mean", search.mean, peer=f"bare ASGI: {bare_run.mean:.1f}"),
@@ -166,6 +188,7 @@ def figures(found: dict[str, list[ab.Run]], options: argparse.Namespace) -> list
         taken("cached search, p99", search.percentile(99), peer=f"bare ASGI: {bare_run.percentile(99):.1f}"),
         taken("cached search, longest", search.longest),
         taken("cached search, errors", search.error_share),
+        taken("cached search by granian", other, unit="requests/s"),
         taken("cached search beside bare ASGI", search.per_second / bare_run.per_second, peer=peer),
         taken(
             "cached search, connections kept",

@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 #: left alone for a while.
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
+#: A read that comes so soon after one that several shared waits so long for company: it costs more to wake
+#: Redis than to ask it for one more.
+BUSY_SECONDS = 0.015
+COMPANY_SECONDS = 0.003
 #: Of each pair of a view's key and a query: the view, if the epoch is still the one it was noted in, and the
 #: response kept for it. ARGV holds the prefix of responses, then the queries.
 LOOK_UP = """
@@ -88,6 +92,8 @@ class HotStore:
         self._waiting: dict[Wanted, asyncio.Future[Found | None]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._paused_until = 0.0
+        self._asking = 0
+        self._busy_until = 0.0
 
     @property
     def is_paused(self) -> bool:
@@ -96,11 +102,12 @@ class HotStore:
     async def find(self, wanted: Wanted) -> Found | None:
         """None when the token's view is not known. What is found was read after this was called.
 
-        While one read is under way, those who come wait for the next, which serves them all: under load a
-        round trip is shared by many, and a request by itself waits for nobody.
+        While one read is under way, who comes waits for the next, which serves them all, and waits a moment
+        for more where many come: a round trip is shared by many, and who asks alone waits for nobody.
         """
         if self.is_paused:
             return None
+        self._asking += 1
         waiting = self._waiting.setdefault(wanted, asyncio.get_running_loop().create_future())
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
@@ -117,8 +124,12 @@ class HotStore:
     async def _read(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(0)  # all that came with the same turn of the event loop come along
+                # At least all that came with the same turn of the event loop come along.
+                await asyncio.sleep(COMPANY_SECONDS if time.monotonic() < self._busy_until else 0)
                 waiting, self._waiting = self._waiting, {}
+                asking, self._asking = self._asking, 0
+                if asking > 1:
+                    self._busy_until = time.monotonic() + BUSY_SECONDS
                 await self._read_for(waiting)
         finally:
             self._reading = None
