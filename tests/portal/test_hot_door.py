@@ -28,7 +28,7 @@ from documents.services import (
     membership_remove,
     membership_set,
 )
-from portal import hot_door
+from portal import hot_door, hot_store
 from portal.accounts.models import ApiToken
 from portal.accounts.services import token_create, token_revoke
 from search import api, caching, kept_responses, pipeline, recent
@@ -357,3 +357,27 @@ async def test_a_store_whose_redis_is_gone_finds_nothing(settings: Any, tmp_path
     wanted = hot_door.Wanted("token", "query")
     assert await asyncio.gather(*(store.find(wanted) for _ in range(3))) == [None] * 3
     assert store.is_paused
+
+
+async def test_where_many_ask_a_read_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hot_store, "COMPANY_SECONDS", 0.2)
+    store, reads = hot_store.HotStore(), []
+
+    async def read_for(waiting: dict[hot_store.Wanted, asyncio.Future[None]]) -> None:
+        reads.append({wanted.query for wanted in waiting})
+        for future in waiting.values():
+            future.set_result(None)
+
+    monkeypatch.setattr(store, "_read_for", read_for)
+
+    async def find(query: str, turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await store.find(hot_store.Wanted("token", query))
+
+    begun = time.monotonic()
+    await asyncio.gather(find("alone", 0))
+    assert time.monotonic() - begun < 0.2, "who asks alone waits for nobody"
+    await asyncio.gather(find("together", 0), find("together", 0))
+    await asyncio.gather(find("first", 0), find("a little later", 10))
+    assert reads == [{"alone"}, {"together"}, {"first", "a little later"}]
