@@ -22,6 +22,8 @@ from portal.supervisor import die_with_parent
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
+#: This processor's own int8 files, as the image holds them. Without them a portal has the ready-made one.
+MODELS = ROOT / ".data-models"
 #: What a portal needs of the environment; nothing else that is set here reaches it.
 KEPT = ("PATH", "HOME", "LANG")
 
@@ -68,7 +70,7 @@ class Portal:
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         given = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "ADMIN_PASSWORD": "of-the-benchmark"}
-        return {**kept, **given, **self.extra}
+        return {**kept, **given, "MODELS_DIR": str(MODELS), **self.extra}
 
     def start(self) -> None:
         with self.log.open("wb") as output:

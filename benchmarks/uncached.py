@@ -3,8 +3,8 @@
 The passages are those of ``benchmarks.scale``, made once in a data folder that stays (``--data``), on which a
 portal with two web processes is started. Each query is asked once: a few words of a stored passage and some
 of everybody's (``synthetic.question_text``, seeded); what an earlier run kept is thrown away first. As a user
-who sees everything; hybrid, rerank off, then on, with the model that ``prepare_models`` makes. The client runs
-on the same cores; what it takes is told. Writes ``benchmarks/results/uncached.json``.
+who sees everything; hybrid, rerank off, then on. The client runs on the same cores; what it takes is
+told. Writes ``benchmarks/results/uncached.json``.
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ def main() -> None:
         build(options)
     found: dict[str, Asked] = {}
     portal = Portal(options.data, options.data / "portal.log", extra={"WEB_PROCESSES": str(WEB_PROCESSES)})
-    # The int8 file for this processor, which the image holds as well.
-    portal.manage("prepare_models").check_returncode()
     load_before = round(os.getloadavg()[0], 1)
     with started(portal):
         forget(portal)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F, Func, TextField
 from django.db.models.functions import ExtractYear
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Values of one facet, those of most documents; years: the latest.
 MOST = 20
+#: A value as the database has it (a collection's key, a year), and how many documents have it.
+Counted = tuple[Any, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class FacetValue:
     count: int
 
 
+#: By the facet's name.
+Facets = dict[str, list[FacetValue]]
+
+
 class Unnested(Func):
     """The entries of an array, a row each."""
 
@@ -37,44 +43,50 @@ class Unnested(Func):
     set_returning = True
 
 
-def by_collection(documents: DocumentQuerySet) -> list[FacetValue]:
-    counts = dict(most(documents.annotate(value=F("collection"))))
-    found = Collection.objects.in_bulk(list(counts))
-    return [
-        FacetValue(found[pk].slug, str(collection_label(found[pk])), count)
-        for pk, count in counts.items()
-        if pk in found
-    ]
+def by_collection(documents: DocumentQuerySet) -> list[Counted]:
+    return most(documents.annotate(value=F("collection")))
 
 
-def by_type(documents: DocumentQuerySet) -> list[FacetValue]:
-    rows = most(documents.annotate(value=F("kind")))
-    return [FacetValue(kind, NAMES.get(kind, kind), count) for kind, count in rows]
+def by_type(documents: DocumentQuerySet) -> list[Counted]:
+    return most(documents.annotate(value=F("kind")))
 
 
-def by_tag(documents: DocumentQuerySet) -> list[FacetValue]:
-    return [FacetValue(tag, tag, count) for tag, count in most(documents.annotate(value=Unnested("tags")))]
+def by_tag(documents: DocumentQuerySet) -> list[Counted]:
+    return most(documents.annotate(value=Unnested("tags")))
 
 
-def by_year(documents: DocumentQuerySet) -> list[FacetValue]:
+def by_year(documents: DocumentQuerySet) -> list[Counted]:
     """The latest first; documents without a date are in none."""
     dated = documents.filter(dated__isnull=False).annotate(value=ExtractYear("dated"))
     rows = dated.order_by().values("value").annotate(count=Count("pk")).order_by("-value")
-    return [
-        FacetValue(str(year), str(year), count) for year, count in rows.values_list("value", "count")[:MOST]
-    ]
+    return list(rows.values_list("value", "count")[:MOST])
 
 
-def most(valued: DocumentQuerySet) -> list[tuple[str, int]]:
+def most(valued: DocumentQuerySet) -> list[Counted]:
     """Each ``value`` and how many documents have it, those of most first."""
     rows = valued.order_by().values("value").annotate(count=Count("pk")).order_by("-count", "value")
     return list(rows.values_list("value", "count")[:MOST])
 
 
-#: Each is one statement (that of collections two) over ``documents``.
-FACETS: dict[str, Callable[[DocumentQuerySet], list[FacetValue]]] = {
+#: Each is one statement over ``documents``.
+FACETS: dict[str, Callable[[DocumentQuerySet], list[Counted]]] = {
     "collection": by_collection,
     "type": by_type,
     "tag": by_tag,
     "year": by_year,
 }
+
+
+def labelled(counts: Mapping[str, Sequence[Counted]]) -> Facets:
+    """``counts`` of all facets as people read them, in the language of the moment: one statement."""
+    collections = Collection.objects.in_bulk([pk for pk, _ in counts["collection"]])
+    return {
+        "collection": [
+            FacetValue(collections[pk].slug, str(collection_label(collections[pk])), count)
+            for pk, count in counts["collection"]
+            if pk in collections
+        ],
+        "type": [FacetValue(kind, NAMES.get(str(kind), str(kind)), count) for kind, count in counts["type"]],
+        "tag": [FacetValue(tag, tag, count) for tag, count in counts["tag"]],
+        "year": [FacetValue(str(year), str(year), count) for year, count in counts["year"]],
+    }

@@ -3,8 +3,8 @@
 A key is a digest of all that decides a result: the collections that the asker may see within the filters,
 each with its ``corpus_version``, what was asked, and the code, models and settings that answer it. Versions
 are read before the search begins, so what a change overtook lies under a key that nobody asks for any more.
-Values are JSON and hold no text of any document: keys of passages, places, scores. Whoever reads one
-fetches the passages again through ``visible_to``.
+Values are JSON and hold no text of any document: keys of passages, places, scores; of facets tags and counts.
+Whoever reads one fetches the passages again through ``visible_to``.
 
 Redis may be gone: then everything is computed, and after a failure nothing is sent there for a while.
 """
@@ -41,12 +41,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["results", "answers", "semantic"]
+Kind = Literal["results", "facets", "answers", "semantic"]
 JSON = dict[str, Any]
 #: (collection, its version, what was learned for it, the space that serves), a row each, by collection.
 Corpus = tuple[tuple[int, int, Any, int | None], ...]
 
 PREFIX = "portal:kept"
+#: So long a search waits for another process that is just finding the same.
+PATIENCE_SECONDS = 1.0
 #: What is larger is not kept: a hundred results are 12 kB.
 MAX_BYTES = 64 * 1024
 #: Who computes has so long before others do so too, should they find nothing; they look every so often.

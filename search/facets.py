@@ -8,20 +8,20 @@ numbers say what choosing another value would give.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from documents.facets import FACETS, FacetValue
+from documents.facets import FACETS, Counted, Facets, labelled
 from documents.models import Chunk, Document
 from search.browsing import asks_for_documents, documents_of
+from search.caching import PATIENCE_SECONDS, corpus_now, key_of, looked_up, store
 from search.metrics import Stopwatch
-from search.retrieval import ask, nearest, scope_of, settled
+from search.retrieval import ask, depth, nearest, scope_of, settled, without_bm25
 from search.types import Asked, Filters, SearchRequest
+from search.words import clean
 
 if TYPE_CHECKING:
     from documents.querysets import DocumentQuerySet, User
-
-Facets = dict[str, list[FacetValue]]
 
 #: Passages by words whose documents are counted.
 WORDED = 500
@@ -37,11 +37,27 @@ OWN: dict[str, dict[str, Any]] = {
 def facets_of(request: SearchRequest, user: User) -> Facets:
     """Collection, type, tag and year of what ``request`` matches. Raises ``BadRequest``.
 
-    The legs are asked once, and once more for each facet whose own filter is set.
+    What was counted before is kept as long as nothing has changed that ``user`` may see (``caching``).
     """
-    asked = settled(ask(request, user, Stopwatch()))
+    key = facets_key(request, user)
+    with looked_up("facets", key, PATIENCE_SECONDS) as counts:
+        if counts is None:
+            asked = settled(ask(request, user, Stopwatch()))
+            counts = counted(asked, user)
+            store("facets", key, None if asked.degraded or without_bm25(asked) else counts)
+    return labelled(counts)
+
+
+def facets_key(request: SearchRequest, user: User) -> str | None:
+    """Without what decides the order of results only."""
+    wanted = {"query": clean(request.query), "mode": request.mode, "filters": asdict(request.filters)}
+    return key_of("facets", corpus_now(user, Filters()), {**wanted, "limit": depth(request.limit)})
+
+
+def counted(asked: Asked, user: User) -> dict[str, list[Counted]]:
+    """The legs are asked once, and once more for each facet whose own filter is set."""
     bases: dict[Filters, DocumentQuerySet] = {}
-    counts: Facets = {}
+    counts: dict[str, list[Counted]] = {}
     for name, unset in OWN.items():
         filters = replace(asked.query.filters, **unset)
         if filters not in bases:

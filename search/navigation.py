@@ -12,10 +12,10 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from documents.facets import Facets
 from documents.models import Document
 from documents.parsing.registry import NAMES
 from documents.quoting import quoted
-from search.facets import Facets
 from search.query import ASKED, bare, understood
 from search.types import Filters
 from search.words import clean

@@ -15,7 +15,7 @@ from documents.spaces import serving_model
 from documents.statements import Statement, answers, key_list, seen_by, snapshot
 from search import abstention, receipts
 from search.aside import step_aside
-from search.caching import looked_up, results_key, store
+from search.caching import PATIENCE_SECONDS, looked_up, results_key, store
 from search.diversity import diverse
 from search.exceptions import GenerationFailed
 from search.explanation import explained, held_back
@@ -75,8 +75,6 @@ SHOWN = (
 AMONG = ' AND "documents_chunk"."id" = ANY (%s)'
 #: So many times the results are fetched, for others to take the place of a document's surplus.
 SPREAD = 3
-#: So long a search waits for another process that is just finding the same.
-PATIENCE_SECONDS = 1.0
 #: A first hit that is so far above the second, of 1, is not reread.
 SURE = 0.2
 

@@ -20,8 +20,8 @@ from search.models import Answer, Citation, Feedback
 from search.types import Evidence, Hit, Outcome, PageBox, Refusal, SearchResult, Sentence, Sources
 
 if TYPE_CHECKING:
+    from documents.facets import Facets
     from documents.querysets import User
-    from search.facets import Facets
     from search.replaying import Replay
     from search.why import Trace
 

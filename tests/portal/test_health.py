@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -57,3 +58,27 @@ def test_a_database_that_is_not_there_is_noticed_fast(
     started = time.perf_counter()
     assert client.get("/healthz/ready").status_code == 503
     assert time.perf_counter() - started < 3
+
+
+def test_the_probe_keeps_its_connection_and_outlives_a_restart(client: Client, db: None) -> None:
+    def backend() -> int:
+        assert client.get("/healthz/ready").status_code == 200
+        assert health._kept is not None
+        return health._kept[1].info.backend_pid
+
+    first = backend()
+    assert backend() == first
+    with psycopg.connect(**health.probe_parameters(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [first])
+    assert backend() != first
+
+
+def test_a_database_that_hangs_is_unavailable(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(health, "HANGS_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(health, "probed", lambda: released.wait(30))
+    for _ in range(2):
+        assert client.get("/healthz/ready").json()["checks"]["database"] == "unavailable"
+    released.set()
+    monkeypatch.undo()
+    assert health.PROBE.submit(lambda: "free").result(5) == "free"

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from documents.models import Chunk, Collection, Document
-from documents.services import collection_create
+from documents.services import collection_create, collection_update, document_delete, document_update
 from search.browsing import newest
 from search.exceptions import BadRequest
 from search.facets import facets_of
@@ -111,13 +111,35 @@ def test_a_wrong_operator_is_refused(alice: User) -> None:
 
 
 def test_facets_cost_few_statements(
-    library: dict[str, Document], alice: User, django_assert_max_num_queries: Any
+    library: dict[str, Document], alice: User, settings: Any, django_assert_max_num_queries: Any
 ) -> None:
+    settings.CACHE_TTL_SECONDS = 0
     facets_of(SearchRequest("herons"), alice)
     with django_assert_max_num_queries(16):
         facets_of(SearchRequest("herons"), alice)
     with django_assert_max_num_queries(6):
         facets_of(SearchRequest("type:text"), alice)
+
+
+def test_what_was_counted_is_kept(
+    library: dict[str, Document], alice: User, django_assert_num_queries: Any
+) -> None:
+    request = SearchRequest("herons by the lake", filters=Filters(collections=("research",)))
+    found = facets_of(request, alice)
+    with django_assert_num_queries(2):  # what alice may see, and how its collections are called
+        assert facets_of(request, alice) == found
+    collection_update(collection=Collection.objects.get(slug="own"), name="Mine")
+    assert {each.label for each in facets_of(request, alice)["collection"]} == {"Mine", "Research"}
+
+
+def test_a_change_anywhere_is_counted(library: dict[str, Document], alice: User) -> None:
+    """Also in a collection that the request leaves out: its count stands beside the others."""
+    narrowed = Filters(collections=("research",))
+    assert counts(alice, "herons", narrowed, mode="keyword")["collection"] == {"own": 1, "research": 1}
+    document_update(document=library["herons"], user=alice, tags=["waders"])
+    assert counts(alice, "herons", narrowed, mode="keyword")["tag"] == {"waders": 1}
+    document_delete(document=library["secret"], user=alice)
+    assert counts(alice, "herons", narrowed, mode="keyword")["collection"] == {"research": 1}
 
 
 # --- Nothing but operators ---------------------------------------------------------------------
