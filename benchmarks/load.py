@@ -126,7 +126,7 @@ def by_granian(portal: Portal, search: Target) -> Iterator[Target]:
     command += ["--workers", str(WEB_PROCESSES), "--loop", "uvloop", "--http", "1", "--log-level", "warning"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--backpressure", "512"]
     with tempfile.TemporaryDirectory(prefix="granian-metrics-") as metrics:
-        own = {"PROMETHEUS_MULTIPROC_DIR": metrics, "MODEL_THREADS": "1"}
+        own = {"PROMETHEUS_MULTIPROC_DIR": metrics}
         with beside(portal, command, own, f"http://127.0.0.1:{port}/healthz/live"):
             address = str(httpx.URL(search.address).copy_with(port=port))
             yield Target("cached search by granian", address, search.headers)

@@ -128,8 +128,7 @@ def web_process(portal: Portal) -> Iterator[Web]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--port", str(port)]
     command += ["--lifespan", "off", "--no-access-log", "--log-level", "warning"]
-    own = {"MODEL_THREADS": "1", "PROMETHEUS_MULTIPROC_DIR": str(portal.data_dir / "metrics")}
-    environment = {**portal.environment, **own}
+    environment = {**portal.environment, "PROMETHEUS_MULTIPROC_DIR": str(portal.data_dir / "metrics")}
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=die_with_parent)
     try:

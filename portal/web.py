@@ -35,10 +35,8 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def web_children(held: socket.socket, processes: int, environment: Mapping[str, str]) -> list[Child]:
-    # MODEL_THREADS: two for a query cost half as much again, and make it no faster.
     # PGAPPNAME: whose a connection is, for who looks into pg_stat_activity.
-    surroundings = {"MODEL_THREADS": "1", **environment}
-    surroundings |= {"PGAPPNAME": "portal web", "PYTHONPATH": importable(environment)}
+    surroundings = {**environment, "PGAPPNAME": "portal web", "PYTHONPATH": importable(environment)}
     command = [sys.executable, "-m", "portal.uvicorn_server", str(held.fileno())]
     names = ["web"] if processes == 1 else [f"web {number}" for number in range(1, processes + 1)]
     return [Child(name, command, surroundings, keeps=(held.fileno(),), gentle=True) for name in names]

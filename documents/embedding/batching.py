@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-#: Padded tokens in one batch. Measured on 2 busy cores with either int8 file: 512 is as fast as 1,024 or
-#: faster, and a worker peaks at 400 MB instead of 516.
-TOKEN_BUDGET = 512
+#: Padded tokens in one batch. More are no faster, with either int8 file, and each of the calls that run at
+#: once takes memory for its own.
+TOKEN_BUDGET = 256
 
 
 def length_sorted(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterator[list[int]]:

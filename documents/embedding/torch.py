@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from documents import metrics
 from documents.embedding.base import Encoding, ModelCard
-from documents.embedding.batching import TOKEN_BUDGET, length_sorted, unit
+from documents.embedding.batching import length_sorted, unit
 from documents.embedding.weights import ModelFiles
 from documents.exceptions import EmbeddingUnavailable
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-#: Padded tokens in one batch: 256 passages of 256 tokens.
+#: Padded tokens in one batch; on a GPU 256 passages of 256 tokens.
 TOKENS_ON_GPU = 65_536
+TOKENS_ON_CPU = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def best_place() -> Place:
 
     if torch.cuda.is_available():
         return Place("cuda", "bfloat16", TOKENS_ON_GPU)
-    return Place("cpu", "float32", TOKEN_BUDGET)
+    return Place("cpu", "float32", TOKENS_ON_CPU)
 
 
 class TorchEmbedder:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from documents.embedding.recent import RecentVectors
 from documents.embedding.registry import get_embedder
 from documents.exceptions import EmbeddingUnavailable
 from documents.spaces import active_space, check_weights
 from search.generation.scoring import assess
 from search.types import Assessment, Source
+
+#: Different questions find the same passages, and twenty of their sentences are most of what an answer costs.
+SENTENCES = RecentVectors(4096)
 
 
 def assessed(question: str, sources: Sequence[Source], *, by_words: bool = False) -> Assessment:
@@ -27,4 +31,4 @@ def embed(texts: Sequence[str]) -> Any:
     if space is None:
         raise EmbeddingUnavailable
     check_weights(space)
-    return get_embedder(space.model).embed(texts)
+    return SENTENCES.embed(space.revision, texts, get_embedder(space.model).embed)
