@@ -102,6 +102,7 @@ def probe_parameters() -> dict[str, Any]:
     return {
         **options,
         **known,
+        "application_name": "portal probe",
         "connect_timeout": CONNECT_SECONDS,
         "options": f"-c statement_timeout={STATEMENT_MILLISECONDS}",
     }

@@ -225,6 +225,24 @@ def test_a_new_title_reaches_the_tab_and_the_path(opened: Open, sections: str) -
     expect(page.locator(".crumb-list [aria-current]")).to_have_text("Sections")
 
 
+def test_a_change_can_be_taken_back_also_when_news_have_swapped_its_form_away(
+    opened: Open, sections: str
+) -> None:
+    def answered_late(route: Any) -> None:
+        answer = route.fetch()
+        page.evaluate("document.querySelector('[data-field-form]').remove()")
+        route.fulfill(response=answer)
+
+    page = opened("alice")
+    page.goto(sections)
+    page.click("[data-testid=edit-title]")
+    page.fill("#field-title", "Parts & pieces")
+    page.route(re.compile("/documents/.*title"), answered_late, times=1)
+    page.keyboard.press("Enter")
+    page.click("[data-testid=toast-undo]", timeout=5000)
+    expect(page.locator("[data-testid=document-title]")).to_have_text("Sections")
+
+
 def test_a_link_is_copied_and_a_question_asked_of_it_alone(opened: Open) -> None:
     page = opened("bob", "?page=2", permissions=["clipboard-read", "clipboard-write"])
     page.click("[data-testid=copy-link]")
