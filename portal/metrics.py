@@ -40,6 +40,7 @@ requests_refused_total = Total("requests_refused_total", "Requests refused for w
 #: Kinds of what is kept, in words.
 KINDS = {
     "responses": _("whole responses to searches"),
+    "facets": _("facets of searches"),
     "results": _("results of searches"),
     "answers": _("answers"),
     "semantic": _("answers to other wordings"),
