@@ -124,8 +124,12 @@ def field_saved(request: HttpRequest, form: FieldForm, before: dict[str, Any]) -
         return HttpResponse(status=204, headers={"HX-Redirect": "/documents/"})
     response = document_facts_after(request, form)
     # To the body: news of the document may have swapped the form away before this answer comes.
-    toast = {"text": _("Saved."), "tone": "good", "target": "body"}
-    toast |= {"undo": {"url": request.path, "fields": before}}
+    toast = {
+        "text": _("Saved."),
+        "tone": "good",
+        "target": "body",
+        "undo": {"url": request.path, "fields": before},
+    }
     response["HX-Trigger"] = json.dumps({"toast": toast})
     response["HX-Retarget"], response["HX-Reswap"] = "#document-head", "outerHTML"
     patch_vary_headers(response, ["HX-Request"])
